@@ -35,7 +35,7 @@ class AccountState(StrEnum):
     CONNECTING = "connecting"
     ONLINE = "online"
     WAITING = "waiting"
-    NEEDS_PASSWORD = "needs-password"
+    NEEDS_PASSWORD = "needs-password"  # noqa: S105 (a state, not a secret)
     REFUSED = "refused"
 
 

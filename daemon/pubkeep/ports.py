@@ -69,7 +69,10 @@ class NodeStore(Protocol):
         """
 
     async def forget_node(self, number: int, kind: str, *, created_before: int = 0, updated_before: int = 0) -> Applied:
-        """Delete items of a node, all without a date; kind `forgotten`, `purged` or `node-deleted` goes to the tombstones."""
+        """Delete items of a node, all of them without a date.
+
+        `kind` (`forgotten`, `purged` or `node-deleted`) is written to the tombstones.
+        """
 
 
 class ItemStore(Protocol):
@@ -112,17 +115,20 @@ class ItemReader(Protocol):
         before: str | None = None,
         after: str | None = None,
         index: int | None = None,
-        format: Format = "xml",  # noqa: A002 (the option's name)
+        format: Format = "xml",
         extra: bool = False,
     ) -> Page:
         """Rows oldest first: the newest `limit`, or those just before/after an id, or from a position.
 
-        `more`: rows exist beyond this page in the direction asked (older for newest and before). Raises NotFound naming an unknown anchor.
+        `more`: rows exist beyond this page in the direction asked (older for newest and before).
+
+        Raises:
+            NotFound: `before` or `after` is not held; the message names it.
         """
 
     async def by_ids(
         self, node: NodeRecord, ids: Sequence[str], *, format: Format = "xml", extra: bool = False
-    ) -> Page:  # noqa: A002
+    ) -> Page:
         """The items held, in the order of `ids`; the others in `unknown`."""
 
     async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str]]:
@@ -137,7 +143,7 @@ class Finder(Protocol):
 
     async def lookup(
         self, uris: Sequence[tuple[NodeKey, str]], *, format: Format, extra: bool
-    ) -> tuple[list[ItemRow], list[int]]:  # noqa: A002
+    ) -> tuple[list[ItemRow], list[int]]:
         """The items held, and the indexes of those that are not."""
 
     async def find_nodes(self, where: NodeFilter, accounts: Sequence[str]) -> list[NodeRecord]:
