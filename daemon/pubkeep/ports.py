@@ -21,7 +21,6 @@ from pubkeep.model import (
     Listing,
     NewItem,
     NodeEvent,
-    NodeFilter,
     NodeKey,
     NodeRecord,
     Page,
@@ -73,6 +72,9 @@ class NodeStore(Protocol):
 
         `kind` (`forgotten`, `purged` or `node-deleted`) is written to the tombstones.
         """
+
+    async def count_before(self, number: int, created_before: int, updated_before: int) -> int:
+        """How many items `forget_node` with these dates would delete."""
 
 
 class ItemStore(Protocol):
@@ -145,9 +147,6 @@ class Finder(Protocol):
         self, uris: Sequence[tuple[NodeKey, str]], *, format: Format, extra: bool
     ) -> tuple[list[ItemRow], list[int]]:
         """The items held, and the indexes of those that are not."""
-
-    async def find_nodes(self, where: NodeFilter, accounts: Sequence[str]) -> list[NodeRecord]:
-        """Nodes in the order of (account, service, node)."""
 
 
 class Store(AccountStore, NodeStore, ItemStore, ItemReader, Finder, Protocol):
@@ -256,6 +255,12 @@ class Analysers(Protocol):
 
     async def parse(self, node: NodeKey, analysis: Analysis, item: WireItem) -> Parsed:
         """What the analyser makes of the item. Never raises: trouble stands in `Parsed.error`."""
+
+    def tried(self, node: NodeKey, namespace: str) -> list[tuple[str, str]]:
+        """(name, why it does or does not match) of each analyser, in the order of registration.
+
+        `namespace` is that of the items seen, empty if none was.
+        """
 
     @property
     def by_namespace(self) -> bool:

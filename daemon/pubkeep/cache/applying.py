@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""Events and answers into the store. Everything here runs inside the node's inbox, in the order of the stream."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+
+from pubkeep import payload
+from pubkeep.cache.known import Known, Link, Node
+from pubkeep.clock import Clock
+from pubkeep.errors import PubkeepError
+from pubkeep.model import (
+    Analysis,
+    Applied,
+    Confirmation,
+    Copy,
+    EventKind,
+    Listing,
+    NewItem,
+    NodeChange,
+    NodeEvent,
+    NodeKey,
+    NodeState,
+    Parsed,
+    WireItem,
+)
+from pubkeep.ports import Analysers, Store
+from pubkeep.slices import Slices
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[NodeChange], None]
+BATCH = 200
+"""Rows a transaction: readers wait for none, and events get in between."""
+
+
+class Applier:
+    """Writes what the services say."""
+
+    def __init__(self, known: Known, store: Store, analysers: Analysers, clock: Clock) -> None:
+        self._known = known
+        self._store = store
+        self._analysers = analysers
+        self._clock = clock
+        self.listeners: list[Listener] = []
+        self.verify: Callable[[Node], None] = lambda _node: None
+        """Plans a synchronisation of a node that cannot be vouched for any more."""
+        self.settle: Callable[[Node], None] = lambda _node: None
+        """Plans to ask for what is in doubt."""
+
+    # -- events ----------------------------------------------------------------------------------
+
+    async def handle(self, event: NodeEvent) -> None:
+        """Apply one event.
+
+        What nobody wants is dropped, and so is what comes from a service at which we are not subscribed:
+        the sender is the node's service by construction (`event.node`).
+        """
+        node = self._known.node(event.node)
+        if node is None:
+            return
+        if node.hidden or not (node.record.subscribed or node.subscribed_epoch == node.link.epoch):
+            node.dropped_events += 1
+            return
+        holes = node.holes
+        try:
+            await self._apply_event(node, event)
+        except Exception as error:
+            node.punch("a change could not be stored")
+            self.verify(node)
+            if not isinstance(error, PubkeepError):
+                raise
+            log.warning("%s at %s: a change could not be stored: %s", event.node.node, event.node.service, error)
+        if node.holes != holes:
+            self.verify(node)
+        self.settle(node)
+
+    async def _apply_event(self, node: Node, event: NodeEvent) -> None:
+        match event.kind:
+            case EventKind.ITEMS:
+                await self._apply_items(node, event)
+            case EventKind.PURGE:
+                node.punch("purged; the service may have kept a last item")
+                applied = await self._store.forget_node(node.record.number, "purged")
+                node.applied(applied, self._clock.wall())
+                self.tell(node, "purged", applied)
+            case EventKind.DELETE:
+                words = f"deleted; the service points to {event.redirect}" if event.redirect else "deleted"
+                await self.gone(node, words)
+            case EventKind.SUBSCRIPTION:
+                node.subscription = event.subscription or "none"
+                if node.subscription != "subscribed":
+                    node.subscribed_epoch = -1
+                    node.punch(f"the subscription is {node.subscription}")
+            case EventKind.CONFIGURATION:
+                node.punch("the node's configuration changed")
+                self.tell(node, "configured", None)
+            case EventKind.UNKNOWN:
+                node.punch("a notification was not understood")
+
+    async def _apply_items(self, node: Node, event: NodeEvent) -> None:
+        held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
+        full = [item for item in event.items if payload.first_child(item.element) is not None]
+        new_items, digests = await self.convert(node, full, held)
+        for item in event.items:
+            known, told = held.get(item.id), digests.get(item.id)
+            if event.delayed and told is not None and told == known:
+                continue  # a copy of the last item, as some services send at subscription
+            usable = told is not None and not event.delayed
+            placed = usable and (known is None or node.link.order != "creation")
+            node.settle.event(item.id, told, event.at, usable=usable, placed=placed)
+            if known is not None and known != told and not node.link.order:
+                node.settle.doubt_order(item.id)
+        for item_id in event.retracted:
+            last = node.settle.last_event(item_id)
+            if item_id not in held and not (last and last[1] is None):
+                node.punch("an item that is not held was retracted")
+            node.settle.event(item_id, None, event.at, usable=not event.delayed)
+        node.changed()
+        if not event.delayed:
+            moves = node.link.order == "publish"
+            removals = [item_id for item_id in event.retracted if item_id in held]
+            await self.write(node, _moved(full, new_items) if moves else new_items, removals=removals, moves=moves)
+
+    async def gone(self, node: Node, words: str) -> None:
+        """The service has no such node (any more): the rows go, the name stays known as gone."""
+        node.incarnation += 1
+        node.proof, node.subscribed_epoch, node.subscription = None, -1, "none"
+        await self._store.forget_node(node.record.number, "node-deleted")
+        await self.save(node, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, items=0)
+        self.tell(node, "deleted", None)
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    async def feed(self, node: Node, listing: Listing, ids: Collection[str] | None) -> None:
+        """Let the copy learn from an answer that a caller asked for; it covers these ids, None: the newest.
+
+        A difference that no event explains shows that a change was kept from us: the node is verified.
+        """
+        racing = node.settle.answered(listing.sent_at, listing.taken_at, ids)
+        if node.record.copy is Copy.WHOLE and not node.hidden:
+            held = await self._store.digests(node.record.number, [item.id for item in listing.items] + list(ids or ()))
+            undoubted = [item for item in listing.items if not node.settle.unsettled((item.id,))]
+            new_items, _ = await self.convert(node, undoubted, held)
+            listed = {item.id for item in listing.items}
+            removals = [i for i in ids or () if i in held and i not in listed and not node.settle.unsettled((i,))]
+            if new_items or removals:
+                node.punch("the service had changes that it did not tell")
+                await self.write(node, new_items, removals=removals)
+                self.verify(node)
+        if racing:
+            node.changed()
+            self.settle(node)
+
+    async def confirm(self, node: Node, item: NewItem, confirmation: Confirmation) -> None:
+        """Our own publish was confirmed: the next read sees it, unless an event for the id says otherwise."""
+        last = node.settle.last_event(item.id)
+        if last and last[0] >= confirmation.sent_at and last[1] != item.digest:
+            node.settle.doubt(item.id, confirmation.taken_at)
+            node.changed()
+        elif not (last and last[0] >= confirmation.sent_at) and not node.hidden:
+            held = await self._store.digests(node.record.number, [item.id])
+            placed = item.id not in held or node.link.order != "creation"
+            node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed)
+            if item.id in held and not node.link.order:
+                node.settle.doubt_order(item.id)
+            await self.write(node, [item], moves=node.link.order == "publish")
+        self.settle(node)
+
+    async def confirm_retract(self, node: Node, item_id: str, confirmation: Confirmation) -> None:
+        """Our own retraction was confirmed."""
+        last = node.settle.last_event(item_id)
+        if last and last[0] >= confirmation.sent_at and last[1] is not None:
+            node.settle.doubt(item_id, confirmation.taken_at)
+            node.changed()
+        else:
+            node.settle.event(item_id, None, confirmation.taken_at)
+            await self.write(node, [], removals=[item_id])
+        self.settle(node)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    async def convert(
+        self, node: Node, items: Sequence[WireItem], held: dict[str, bytes]
+    ) -> tuple[list[NewItem], dict[str, bytes]]:
+        """Serialise and parse what differs from what is held. Returns that, and the digests of all."""
+        changed: list[NewItem] = []
+        digests: dict[str, bytes] = {}
+        analysis = node.record.analysis
+        slices = Slices()
+        for item in items:
+            xml = payload.to_xml(payload.first_child(item.element))
+            digests[item.id] = mark = payload.digest(xml)
+            if held.get(item.id) != mark:
+                parsed = await parse(self._analysers, node.key, analysis, item)
+                changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
+            await slices.pause()
+        return changed, digests
+
+    async def write(
+        self, node: Node, items: Sequence[NewItem], *, removals: Sequence[str] = (), moves: bool = False
+    ) -> None:
+        """Store items, a batch a transaction, and tell what changed."""
+        for start in range(0, max(len(items), 1), BATCH):
+            batch = items[start : start + BATCH]
+            applied = await self._store.apply(node.record, batch, removals=removals if start == 0 else (), moves=moves)
+            self.committed(node, applied)
+
+    def committed(self, node: Node, applied: Applied) -> None:
+        """A transaction is through: pages are dropped, listeners told."""
+        if applied.sequence > node.record.sequence:
+            node.applied(applied, self._clock.wall())
+        if applied.published or applied.retracted:
+            self.tell(node, "items", applied)
+
+    async def save(self, node: Node, **changes: object) -> None:
+        """Write the node's own row, and tell that its state changed."""
+        node.record = await self._store.save_node(replace(node.record, **changes))  # type: ignore[arg-type]
+        node.changed()
+        self.tell(node, "state", None)
+
+    def tell(self, node: Node, what: str, applied: Applied | None) -> None:
+        """Tell the listeners; the transaction is committed."""
+        analysis = node.record.analysis
+        change = NodeChange(
+            analysis.type if analysis else "",
+            node.key,
+            what,  # type: ignore[arg-type]
+            applied.sequence if applied else node.record.sequence,
+            applied.published if applied else (),
+            applied.retracted if applied else (),
+        )
+        for listener in self.listeners:
+            listener(change)
+
+
+def _moved(items: Iterable[WireItem], changed: Iterable[NewItem]) -> list[NewItem]:
+    """All items in their order, for moving them to the end; the store only compares those that did not change."""
+    by_id = {item.id: item for item in changed}
+    result = []
+    for item in items:
+        xml = "" if item.id in by_id else payload.to_xml(payload.first_child(item.element))
+        result.append(by_id.get(item.id) or NewItem(item.id, item.publisher, xml, payload.digest(xml), Parsed()))
+    return result
+
+
+async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, item: WireItem) -> Parsed:
+    """What the node's analyser makes of an item; only its words where nobody knows more."""
+    if analysis is None:
+        return Parsed(text=payload.character_data(payload.first_child(item.element)))
+    return await analysers.parse(key, analysis, item)
+
+
+def learn_order(link: Link, order: str) -> None:
+    """A listing showed whether overwritten items move to the end (`publish`) or stay (`creation`)."""
+    link.order = link.order or order

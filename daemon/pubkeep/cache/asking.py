@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""One meaning for GetItems, whatever the service makes of the wire request.
+
+The same request means different things on three servers: RSM on Prosody gives the whole node, `max_items`
+on ejabberd with SQL comes newest first, its anchors are time stamps, `ids` come in request order or in
+stored order. Here the answer is put into the one form that the cache gives too: the part of the node's list
+that the options name, oldest first.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from pubkeep import payload
+from pubkeep.cache.applying import parse
+from pubkeep.cache.known import Link
+from pubkeep.errors import InvalidArgs, LimitExceeded, NotFound, NotSupported
+from pubkeep.model import Analysis, ItemRow, ItemsQuery, ItemsRequest, Listing, NodeKey, Page, WireItem
+from pubkeep.ports import Analysers, PubSubClient
+from pubkeep.slices import Slices
+from pubkeep.sync.pager import Pager
+from pubkeep.uri import item_uri
+
+DEFAULT_MAX = 50
+"""Items of a request that names none."""
+ROW_OVERHEAD = 200
+"""Bytes a row takes beside its XML and JSON, roughly."""
+
+Feed = Callable[[Listing, Collection[str] | None], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the service said, in our form."""
+
+    items: tuple[WireItem, ...]
+    more: bool
+    sent_at: float
+    index: int | None = None
+    count: int | None = None
+
+
+def check(link: Link, key: NodeKey, request: ItemsRequest) -> None:
+    """Refuse what has no meaning.
+
+    Raises:
+        InvalidArgs: options that exclude each other.
+        NotSupported: an order that this service cannot give, or that cannot be proved.
+    """
+    chosen = [name for name in ("before", "after", "index") if getattr(request, name) is not None]
+    if request.ids is not None and (chosen or request.max is not None or request.order != "service"):
+        other = (chosen or ["max" if request.max is not None else "order"])[0]
+        raise InvalidArgs(f"ids: cannot be combined with {other}")
+    if len(chosen) > 1:
+        raise InvalidArgs(f"{chosen[1]}: cannot be combined with {chosen[0]}")
+    if request.order != "service" and link.order != {"creation": "creation", "modification": "publish"}[request.order]:
+        raise NotSupported(f"order {request.order!r}: {key.service} does not show that it keeps this order")
+
+
+async def ask(
+    client: PubSubClient, link: Link, key: NodeKey, request: ItemsRequest, feed: Feed, max_items: int
+) -> Asked:
+    """Ask the service. `feed` gets each answer inside the node's inbox, with the ids that it covers.
+
+    Raises:
+        NotFound: no such node, or an anchor that the node does not have.
+        LimitExceeded: the answer needs the whole node, which has more than `max_items`.
+    """
+
+    async def take(listing: Listing, ids: Collection[str] | None) -> Listing:
+        await feed(listing, ids)
+        return listing
+
+    if request.ids is not None:
+        wanted = list(dict.fromkeys(request.ids))
+        query = ItemsQuery(ids=tuple(wanted))
+        listing = await client.items(key, query, lambda got: take(got, wanted))
+        by_id = {item.id: item for item in listing.items}
+        return Asked(tuple(by_id[item_id] for item_id in wanted if item_id in by_id), False, listing.sent_at)
+    if request.index is None and not request.after and not request.before:
+        newest = await _newest(client, link, key, request.max if request.max is not None else DEFAULT_MAX, take)
+        if newest is not None:
+            return newest
+    return await _part_of_all(client, link, key, request, take, max_items)
+
+
+async def _newest(
+    client: PubSubClient,
+    link: Link,
+    key: NodeKey,
+    number: int,
+    take: Callable[[Listing, Collection[str] | None], Awaitable[Listing]],
+) -> Asked | None:
+    """The newest `number`; one more is asked for, so that `more` is known. None: the service cut its answer."""
+    listing = await client.items(key, ItemsQuery(max_items=number + 1), lambda got: take(got, None))
+    items = listing.items
+    if listing.rsm and listing.rsm.count is not None and len(items) < min(number + 1, listing.rsm.count):
+        return None
+    if len(items) > 1 and link.reversed is None:
+        one = await client.items(key, ItemsQuery(max_items=1), lambda got: take(got, None))
+        ends = [item.id for item in one.items]
+        if ends == [items[0].id] or ends == [items[-1].id]:
+            link.reversed = ends == [items[0].id]
+        else:  # something came in between: the whole list shows the order
+            return None
+    if link.reversed:
+        items = items[::-1]
+    return Asked(items[max(len(items) - number, 0) :], len(items) > number, listing.sent_at)
+
+
+async def _part_of_all(
+    client: PubSubClient,
+    link: Link,
+    key: NodeKey,
+    request: ItemsRequest,
+    take: Callable[[Listing, Collection[str] | None], Awaitable[Listing]],
+    max_items: int,
+) -> Asked:
+    """List the whole node and cut the part out: anchors and positions mean nothing on the wire."""
+    pager = Pager(bool(link.rsm), max_items)
+    items: list[WireItem] = []
+    while (query := pager.query()) is not None:
+        listing = await client.items(key, query, lambda got: take(got, [item.id for item in got.items]))
+        items += pager.take(listing)
+    if pager.fault:
+        raise LimitExceeded(f"{key.node} at {key.service}: {pager.fault}")
+    number = request.max if request.max is not None else DEFAULT_MAX
+    ids = [item.id for item in items]
+    for anchor in (request.before, request.after):
+        if anchor and anchor not in pager.ids:
+            raise NotFound(f"{key.node} at {key.service}: no item {anchor!r} to count from")
+    if request.after:
+        start = ids.index(request.after) + 1
+    elif request.index is not None:
+        start = request.index
+    else:
+        end = ids.index(request.before) if request.before else len(ids)
+        start = max(end - number, 0)
+        number = end - start
+    part = items[start : start + number]
+    forward = bool(request.after) or request.index is not None
+    more = start + number < len(items) if forward else start > 0
+    exact = not pager.doubt(())
+    assert pager.sent_at is not None
+    return Asked(tuple(part), more, pager.sent_at, start if exact and part else None, len(items) if exact else None)
+
+
+async def rows(
+    analysers: Analysers, key: NodeKey, analysis: Analysis | None, items: Sequence[WireItem], request: ItemsRequest
+) -> tuple[ItemRow, ...]:
+    """The items of an answer as frontends see them, without the store."""
+    result = []
+    slices = Slices()
+    for item in items:
+        parsed = await parse(analysers, key, analysis, item)
+        extra: dict[str, object] = {}
+        if request.extra:
+            extra = {"subtype": parsed.subtype or (analysis.subtype if analysis else "")}
+            extra |= {"error": parsed.error} if parsed.error else {}
+        result.append(
+            ItemRow(
+                item_uri(key, item.id),
+                key.account,
+                key.service,
+                key.node,
+                item.id,
+                analysis.type if analysis else "",
+                parsed.title,
+                parsed.published,
+                parsed.updated,
+                item.publisher,
+                payload.to_xml(payload.first_child(item.element)) if request.format in ("xml", "both") else "",
+                parsed.json if request.format in ("json", "both") else "",
+                extra,
+            )
+        )
+        await slices.pause()
+    return tuple(result)
+
+
+def fit(page: Page, request: ItemsRequest) -> Page:
+    """Cut a page to `max_bytes`, at least one row: the oldest go where the newest were asked for, else the last."""
+    size, kept = 0, 0
+    backwards = request.ids is None and not request.after and request.index is None
+    for row in reversed(page.items) if backwards else page.items:
+        size += len(row.xml) + len(row.json) + ROW_OVERHEAD
+        if kept and size > request.max_bytes:
+            break
+        kept += 1
+    if kept == len(page.items):
+        return page
+    cut = page.items[-kept:] if backwards else page.items[:kept]
+    index = page.index + len(page.items) - kept if backwards and page.index is not None else page.index
+    return Page(cut, True, False, cut[0].id, cut[-1].id, index, page.count, page.unknown, page.sequence)

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""The face of the cache: what D-Bus asks, and what sessions tell."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pubkeep.cache.applying import Applier, Listener
+from pubkeep.cache.known import Known, Node
+from pubkeep.cache.reading import Reader
+from pubkeep.cache.writing import Writer
+from pubkeep.clock import Clock
+from pubkeep.config import CacheSettings
+from pubkeep.errors import InvalidArgs
+from pubkeep.model import (
+    Analysis,
+    Answer,
+    Format,
+    ItemRow,
+    ItemsRequest,
+    NodeEvent,
+    NodeFilter,
+    NodeKey,
+    NodeRecord,
+    NodeState,
+    SearchRequest,
+    SearchResult,
+)
+from pubkeep.ports import Analysers, Sessions, Store
+from pubkeep.sync.explain import explain
+from pubkeep.sync.jobs import Job, Jobs
+from pubkeep.sync.scheduler import Scheduler
+from pubkeep.sync.settling import Settler
+from pubkeep.sync.syncing import Syncer
+from pubkeep.uri import node_uri, parse_item_uri
+
+
+class Cache:
+    """Requests and events of all accounts."""
+
+    def __init__(
+        self, store: Store, sessions: Sessions, analysers: Analysers, jobs: Jobs, clock: Clock, settings: CacheSettings
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._analysers = analysers
+        self._clock = clock
+        self._known = known = Known(settings, clock)
+        self._applier = Applier(known, store, analysers, clock)
+        syncer = Syncer(known, store, sessions, analysers, self._applier, clock, settings)
+        settler = Settler(store, sessions, self._applier, clock)
+        self._scheduler = Scheduler(known, sessions, syncer, settler, self._applier, jobs, clock, settings)
+        self._reader = Reader(known, store, sessions, analysers, self._applier, self._scheduler, clock, settings)
+        self.writer = Writer(
+            known, store, sessions, analysers, self._applier, self._reader, self._scheduler, syncer, clock
+        )
+        self._work: asyncio.Task[None] | None = None
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Called after each commit with what changed; must not wait."""
+        return self._applier.listeners
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last change."""
+        return self._store.sequence
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def open(self, accounts: Sequence[str]) -> None:
+        """Take up what earlier runs kept, and start working in the background."""
+        for account in accounts:
+            await self.open_account(account)
+        self._work = asyncio.create_task(self._scheduler.run())
+
+    async def open_account(self, account: str) -> None:
+        """Take up the nodes of an account."""
+        for record in await self._store.nodes(account):
+            self._known.add(await self._again(record))
+
+    async def close(self) -> None:
+        """End the background work; what it did is committed."""
+        await self._reader.close()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    async def close_account(self, account: str) -> None:
+        """The account goes: subscriptions of ours are ended, its nodes are nobody's."""
+        nodes = self._known.nodes(account)
+        async with asyncio.timeout(2):
+            await asyncio.gather(*(self.writer.drop(node.key) for node in nodes), return_exceptions=True)
+        for node in nodes:
+            self._known.drop(node.key)
+
+    async def _again(self, record: NodeRecord) -> NodeRecord:
+        """What an analyser says of a stored node may have changed with the program."""
+        if record.analysis is None or not record.analysis.final:
+            return record
+        analysis = await self._analysers.analyse(record.key, None)
+        return record if analysis is None or not analysis.final else replace(record, analysis=analysis)
+
+    # -- what sessions tell (ports.SessionListener) ----------------------------------------------
+
+    def session_started(self, account: str) -> None:
+        self._known.session(account, live=True, fresh=True)
+        self._reader.forget_refusals(account)
+        self._scheduler.session_started(account)
+
+    def session_resumed(self, account: str) -> None:
+        self._known.session(account, live=True)
+
+    def session_lost(self, account: str) -> None:
+        self._known.session(account, live=False)
+
+    def answered(self, account: str, service: str, sent_at: float) -> None:
+        self._known.answered(account, service, sent_at)
+
+    def path_lost(self, account: str, service: str) -> None:
+        self._known.new_epoch(self._known.link(account, service))
+        for node in self._known.nodes(account):
+            if node.key.service == service:
+                self._scheduler.want(node)
+
+    async def handle(self, event: NodeEvent) -> None:
+        self._reader.forget_refusal(event.node)
+        await self._applier.handle(event)
+
+    # -- what frontends ask ----------------------------------------------------------------------
+
+    async def get_items(self, key: NodeKey, request: ItemsRequest) -> Answer:
+        """See Reader.get_items."""
+        return await self._reader.get_items(key, request)
+
+    async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
+        """Items of these accounts that match, newest first (DBUS-API, Search)."""
+        result = await self._store.search(request, accounts)
+        nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
+        states = [self._known.state(node) for node in nodes]
+        return replace(
+            result,
+            incomplete=sum(state is not NodeState.SYNCED for state in states),
+            stale=sum(
+                state in (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING) and node.record.items > 0
+                for state, node in zip(states, nodes, strict=True)
+            ),
+        )
+
+    async def lookup(
+        self, uris: Sequence[str], accounts: Sequence[str], form: Format, *, extra: bool
+    ) -> tuple[list[ItemRow], list[str]]:
+        """The items held, and the URIs of those that are not (or that are of nobody's account here)."""
+        parsed = [parse_item_uri(uri) for uri in uris]
+        visible = [index for index, (key, _) in enumerate(parsed) if key.account in accounts]
+        rows, missing = await self._store.lookup([parsed[i] for i in visible], format=form, extra=extra)
+        absent = {visible[index] for index in missing} | set(range(len(uris))).difference(visible)
+        return rows, [uri for index, uri in enumerate(uris) if index in absent]
+
+    def get_nodes(self, where: NodeFilter, accounts: Sequence[str]) -> list[tuple[NodeRecord, NodeState]]:
+        """The nodes that are kept, with their state at this moment."""
+        return [
+            (node.record, state)
+            for node in self._known.nodes()
+            if node.key.account in accounts and _matches(where, node, state := self._known.state(node))
+        ]
+
+    async def forget(
+        self,
+        where: NodeFilter,
+        accounts: Sequence[str],
+        *,
+        created_before: int = 0,
+        updated_before: int = 0,
+        dry_run: bool = False,
+        everything: bool = False,
+    ) -> int:
+        """Drop our copies, never the service's. Returns how many items that are, or would be.
+
+        Raises:
+            InvalidArgs: nothing restricts it and `everything` is not set.
+        """
+        dated = bool(created_before or updated_before)
+        if where == NodeFilter() and not dated and not everything:
+            raise InvalidArgs("filter: it is empty; set the option `everything` to forget all that is held")
+        total = 0
+        for record, _ in self.get_nodes(where, accounts):
+            node = self._known.node(record.key)
+            if node is None:
+                continue
+            if dry_run and not dated:
+                total += record.items
+            elif dry_run:
+                total += await self._store.count_before(record.number, created_before, updated_before)
+            elif dated:
+                node.punch("items were forgotten here")
+                applied = await self._store.forget_node(
+                    record.number, "forgotten", created_before=created_before, updated_before=updated_before
+                )
+                total += len(applied.retracted)
+                self._applier.committed(node, applied)
+            else:
+                total += await self.writer.drop(record.key)
+        return total
+
+    async def synchronise(self, key: NodeKey) -> Job:
+        """Bring a node to `synced`, even where no analyser matches; a Job.
+
+        Raises:
+            Unavailable: the account is not connected.
+        """
+        self._sessions.client(key.account)
+        node = self._known.node(key)
+        if node is None:
+            analysis = await self._analysers.analyse(key, None)
+            node = await self._reader.adopt(key, analysis, "request")
+        return self._scheduler.synchronise(node)
+
+    def explain(self, key: NodeKey) -> Mapping[str, object]:
+        """Why the node is, or is not, answered from the cache."""
+        node = self._known.node(key)
+        namespace = node.record.analysis.namespace if node and node.record.analysis else ""
+        return explain(self._known, self._clock, key, self._analysers.tried(key, namespace))
+
+    def matched(self, analyser: str) -> int:
+        """How many nodes this analyser has."""
+        return sum(_analyser(node) == analyser for node in self._known.nodes())
+
+    def _in_scope(self, request: SearchRequest, accounts: Sequence[str]) -> list[Node]:
+        return [
+            node
+            for node in self._known.nodes()
+            if node.key.account in accounts
+            and (not request.types or _type(node) in request.types)
+            and (not request.nodes or node.key.node in request.nodes or node_uri(node.key) in request.nodes)
+        ]
+
+
+def _analysis(node: Node) -> Analysis:
+    return node.record.analysis or Analysis("", "")
+
+
+def _type(node: Node) -> str:
+    return _analysis(node).type
+
+
+def _analyser(node: Node) -> str:
+    return _analysis(node).name
+
+
+def _matches(where: NodeFilter, node: Node, state: NodeState) -> bool:
+    key = node.key
+    return (
+        where.account in ("", key.account)
+        and where.service in ("", key.service)
+        and where.node in ("", key.node)
+        and key.node.startswith(where.node_prefix)
+        and where.type in ("", _type(node))
+        and where.state in ("", state)
+        and where.analyser in ("", _analyser(node))
+        and (not where.since or node.record.sequence > where.since)
+    )

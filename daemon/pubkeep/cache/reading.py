@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: MIT
+"""GetItems: from the copy where it can be vouched for, from the service otherwise."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Protocol
+
+from pubkeep.cache import asking
+from pubkeep.cache.applying import Applier
+from pubkeep.cache.known import LEASE, Known, Node
+from pubkeep.clock import Clock
+from pubkeep.config import CacheSettings
+from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut, Unavailable
+from pubkeep.model import (
+    Analysis,
+    Answer,
+    Copy,
+    ItemsRequest,
+    Listing,
+    NodeKey,
+    NodeRecord,
+    NodeState,
+    Page,
+)
+from pubkeep.ports import Analysers, Sessions, Store
+
+PATIENCE = 5.0
+"""Seconds until a copy is served stale where the service does not answer."""
+JOIN = 15.0
+"""Seconds a reader waits for the fetch of the whole node that is under way, instead of queueing behind it."""
+BARRIER = 1.0
+"""Seconds a reader waits for the round trip that renews the lease."""
+NEGATIVE = 5.0
+"""Seconds a refusal is remembered."""
+ASK_HIDDEN = 60.0
+"""A denied or gone node is asked for at most this often, in seconds."""
+IGNORED = 3600.0
+"""Seconds until a node that nobody wanted is analysed again."""
+REMEMBERED = 10_000
+"""Nodes of which analyses and refusals are remembered at most."""
+
+
+class Planner(Protocol):
+    """What a read may ask of the scheduler."""
+
+    def want(self, node: Node, *, urgent: bool = False) -> None:
+        """Synchronise it, soon or next."""
+
+
+class Reader:
+    """Answers GetItems."""
+
+    def __init__(
+        self,
+        known: Known,
+        store: Store,
+        sessions: Sessions,
+        analysers: Analysers,
+        applier: Applier,
+        planner: Planner,
+        clock: Clock,
+        settings: CacheSettings,
+    ) -> None:
+        self._known = known
+        self._store = store
+        self._sessions = sessions
+        self._analysers = analysers
+        self._applier = applier
+        self._planner = planner
+        self._clock = clock
+        self._settings = settings
+        self._analysed: OrderedDict[NodeKey, tuple[Analysis | None, float]] = OrderedDict()
+        self._refused: OrderedDict[NodeKey, tuple[PubkeepError, float]] = OrderedDict()
+        self._background: set[asyncio.Task[Answer]] = set()
+
+    async def get_items(self, key: NodeKey, request: ItemsRequest) -> Answer:
+        """The part of the node's list that the request names (CACHE.md, One meaning for GetItems).
+
+        Raises:
+            InvalidArgs, NotSupported: see asking.check.
+            NotFound: no such node, or no such item to count from.
+            NotAllowed: the service refuses.
+            Unavailable: nothing is held and nobody can be asked.
+            TimedOut: the service did not answer within 20 s.
+        """
+        link, now = self._known.link(key.account, key.service), self._clock.boottime()
+        asking.check(link, key, request)
+        node = self._known.node(key)
+        link.read_at = now
+        if node is not None:
+            node.read_at = now
+        match request.freshness:
+            case "service":
+                return await self._ask(key, request)
+            case "cache":
+                return await self._held_or_raise(node, key, request)
+            case "quick" if node is not None and self._holds(node):
+                if self._known.needs_proof(node):
+                    self._planner.want(node, urgent=True)
+                return await self._held_or_raise(node, key, request)
+            case _ if node is None:
+                return await self._ask_unknown(key, request)
+            case _:
+                return await self._auto(node, request)
+
+    def forget_refusal(self, key: NodeKey) -> None:
+        """A write or an event: what the service said before may not hold."""
+        self._refused.pop(key, None)
+        self._analysed.pop(key, None)
+
+    def forget_refusals(self, account: str) -> None:
+        """A new session."""
+        for key in [key for key in self._refused if key.account == account]:
+            del self._refused[key]
+
+    async def close(self) -> None:
+        """End what runs on behind answers that were given already."""
+        for task in list(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    # -- from the copy ---------------------------------------------------------------------------
+
+    async def _auto(self, node: Node, request: ItemsRequest) -> Answer:
+        await self._sessions.drained(node.key)
+        proved = request.max_age != 0 or await self._barrier(node)
+        if proved and (answer := await self._vouched(node, request)):
+            return answer
+        if request.max_age and self._verified_within(node, request.max_age):
+            return await self._held(node, request)
+        if node.fetching is not None and self._known.live(node.key.account):
+            try:
+                await asyncio.wait_for(node.fetching.wait(), JOIN)
+            except TimeoutError:
+                pass
+            else:
+                if answer := await self._vouched(node, request):
+                    return answer
+        if node.hidden and self._clock.boottime() - node.asked_at < ASK_HIDDEN:
+            raise self._refusal(node)
+        node.asked_at = self._clock.boottime()
+        return await self._ask_or_held(node, request)
+
+    async def _vouched(self, node: Node, request: ItemsRequest) -> Answer | None:
+        """The answer from the copy if it is synced in the scope of the request, else None."""
+        while True:
+            doubt = self._known.doubts(node, request.ids, self._clock.boottime())
+            if doubt == LEASE and await self._barrier(node):
+                doubt = self._known.doubts(node, request.ids, self._clock.boottime())
+            if doubt:
+                return None
+            version = node.version
+            if (page := node.kept_page(request)) is None:
+                page = await self._page(node, request)
+                if node.version != version:
+                    continue  # something was committed or came into doubt meanwhile
+                node.keep_page(request, page)
+            return self._answer(node, replace(page, unknown=()) if page.unknown else page, NodeState.SYNCED, "")
+
+    async def _barrier(self, node: Node) -> bool:
+        """One round trip: what the service had told before it is here now, and the subscription still stands."""
+        try:
+            client = self._sessions.client(node.key.account)
+            epoch = node.link.epoch
+            async with asyncio.timeout(BARRIER):
+                states = await client.subscriptions(node.key)
+        except (PubkeepError, TimeoutError):
+            return False
+        if epoch == node.link.epoch and "subscribed" not in states:
+            node.subscribed_epoch, node.subscription = -1, states[0] if states else "none"
+            node.changed()
+            self._planner.want(node)
+        await self._sessions.drained(node.key)
+        return epoch == node.link.epoch
+
+    async def _held_or_raise(self, node: Node | None, key: NodeKey, request: ItemsRequest) -> Answer:
+        if node is not None and node.hidden:
+            raise self._refusal(node)
+        if node is None or not self._holds(node):
+            raise Unavailable(f"{key.node} at {key.service}: nothing is held of it here")
+        await self._sessions.drained(key)
+        return await self._held(node, request)
+
+    async def _held(self, node: Node, request: ItemsRequest) -> Answer:
+        """What is held, marked stale where it cannot be vouched for."""
+        doubt = self._known.doubts(node, request.ids, self._clock.boottime())
+        page = await self._page(node, request)
+        whole = node.record.copy is Copy.WHOLE
+        page = replace(page, complete=page.complete and whole and not page.unknown)
+        return self._answer(node, page, NodeState.SYNCED if not doubt else self._known.state(node), doubt)
+
+    async def _page(self, node: Node, request: ItemsRequest) -> Page:
+        if request.ids is not None:
+            ids = list(dict.fromkeys(request.ids))
+            page = await self._store.by_ids(node.record, ids, format=request.format, extra=request.extra)
+        else:
+            page = await self._store.page(
+                node.record,
+                limit=asking.DEFAULT_MAX if request.max is None else request.max,
+                before=request.before or None,
+                after=request.after,
+                index=request.index,
+                format=request.format,
+                extra=request.extra,
+            )
+        return asking.fit(page, request)
+
+    def _answer(self, node: Node, page: Page, state: NodeState, doubt: str) -> Answer:
+        wall_of = self._clock.wall_of
+        as_of = wall_of(node.link.as_of) if node.link.as_of is not None and not doubt else node.record.verified_at
+        verified_at = wall_of(node.proof.verified_at) if node.proof else node.record.verified_at
+        return Answer(page, "cache", state, bool(doubt), doubt, max(as_of, verified_at), verified_at, node.untold)
+
+    def _holds(self, node: Node) -> bool:
+        return not node.hidden and (node.record.copy is Copy.WHOLE or node.record.items > 0)
+
+    def _verified_within(self, node: Node, seconds: int) -> bool:
+        age = self._clock.wall() - node.record.verified_at
+        return node.record.copy is Copy.WHOLE and not node.hidden and 0 <= age <= seconds * 1_000_000
+
+    # -- from the service ------------------------------------------------------------------------
+
+    async def _ask_unknown(self, key: NodeKey, request: ItemsRequest) -> Answer:
+        refusal = self._refused.get(key)
+        if refusal and self._clock.boottime() - refusal[1] < NEGATIVE:
+            raise type(refusal[0])(str(refusal[0]))
+        try:
+            return await self._ask(key, request)
+        except (NotFound, NotAllowed) as error:
+            self._refused[key] = (error, self._clock.boottime())
+            if len(self._refused) > REMEMBERED:
+                self._refused.popitem(last=False)
+            raise
+
+    async def _ask_or_held(self, node: Node, request: ItemsRequest) -> Answer:
+        """Ask; where no answer comes within 5 s, or nobody can be asked, serve what is held, marked stale."""
+        task = asyncio.create_task(self._ask(node.key, request))
+        if not self._holds(node):
+            return await task
+        self._background.add(task)
+        task.add_done_callback(self._done)
+        await asyncio.wait({task}, timeout=PATIENCE)
+        if task.done() and not isinstance(task.exception(), Unavailable | TimedOut):
+            return task.result()
+        if self._holds(node):
+            return await self._held(node, request)
+        return await task
+
+    def _done(self, task: "asyncio.Task[Answer]") -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # it was told to the caller, or the caller got the copy
+
+    async def _ask(self, key: NodeKey, request: ItemsRequest) -> Answer:
+        link = self._known.link(key.account, key.service)
+        client = self._sessions.client(key.account)
+
+        async def feed(listing: Listing, ids: Collection[str] | None) -> None:
+            if (wanted := self._known.node(key)) is not None:
+                await self._applier.feed(wanted, listing, ids)
+
+        try:
+            asked = await asking.ask(client, link, key, request, feed, self._settings.max_items)
+        except (NotFound, NotAllowed) as error:
+            if (node := self._known.node(key)) is not None and not node.hidden:
+                node.punch(str(error))
+                self._planner.want(node, urgent=True)
+            raise
+        analysis = await self._learn(key, asked)
+        items = await asking.rows(self._analysers, key, analysis, asked.items, request)
+        first, last = (items[0].id, items[-1].id) if items else ("", "")
+        page = Page(items, asked.more, True, first, last, asked.index, asked.count, (), self._store.sequence)
+        node = self._known.node(key)
+        state = self._known.state(node) if node else NodeState.IGNORED if analysis else NodeState.UNKNOWN
+        as_of = self._clock.wall_of(asked.sent_at)
+        return Answer(asking.fit(page, request), "service", state, False, "", as_of, as_of)
+
+    async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:
+        """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
+        if (node := self._known.node(key)) is not None:
+            if self._known.needs_proof(node):
+                self._planner.want(node, urgent=True)
+            return node.record.analysis
+        now = self._clock.boottime()
+        remembered = self._analysed.get(key)
+        if remembered and now - remembered[1] < IGNORED:
+            return remembered[0]
+        first = asked.items[-1] if asked.items else None
+        analysis = await self._analysers.analyse(key, first)
+        if analysis is not None and analysis.to_sync:
+            await self.adopt(key, analysis, "analyser")
+        elif first is not None or not self._analysers.by_namespace:
+            self._analysed[key] = (analysis, now)
+            if len(self._analysed) > REMEMBERED:
+                self._analysed.popitem(last=False)
+        return analysis
+
+    async def adopt(self, key: NodeKey, analysis: Analysis | None, wanted_by: str) -> Node:
+        """Somebody wants this node from now on."""
+        if (node := self._known.node(key)) is None:
+            record = NodeRecord(0, key, NodeState.STALE, "not fetched yet", analysis, wanted_by)
+            record = await self._store.save_node(record)
+            node = self._known.node(key) or self._known.add(record)
+            self._analysed.pop(key, None)
+            self._applier.tell(node, "state", None)
+        self._planner.want(node, urgent=True)
+        return node
+
+    @staticmethod
+    def _refusal(node: Node) -> PubkeepError:
+        kind = NotAllowed if node.record.state is NodeState.DENIED else NotFound
+        return kind(node.record.reason)

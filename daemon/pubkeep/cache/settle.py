@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""The settle rule: events and answers of a service are not in order.
+
+ejabberd, and every service with an asynchronous database, reads the table, then queues the answer
+behind notifications that other processes queued meanwhile: a listing may come after the event of an
+item that it does not contain, and of two overwrites the last event may not be the stored value.
+
+An id is *unsettled* when an event names it in the window of an answer that covers it, when two
+different events name it less than `fan_out` apart, when its event has no payload or is delayed, or
+when our own write met another event or no answer. The window of a request is from `fan_out` before it
+was sent until `fan_out` after its result. Unsettled ids keep their newest value, but no answer that
+would contain (or lack) them is `synced`. When nothing named such an id for `fan_out`, it is asked for
+by id, and that answer stands if no event names the id in its window.
+
+The order is unsettled when two ids took a place at the end less than `fan_out` apart or in a window,
+until one quiet listing of the newest shows it.
+
+All times are boottime seconds given by the caller: nothing here waits or looks at a clock.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+REQUEST_LIFE = 60.0
+"""How long events are remembered at least: no request stays open longer."""
+MAX_ATTEMPTS = 5
+"""So often an id is asked for; then it stays unsettled until the node is listed whole."""
+
+
+@dataclass(slots=True)
+class _Doubt:
+    named_at: float
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Settle:
+    """What is in doubt about one node."""
+
+    fan_out: float
+    """D: how much later than it can be read a change may be told, in seconds."""
+    _doubts: dict[str, _Doubt] = field(default_factory=dict)
+    _named: dict[str, tuple[float, bytes | None]] = field(default_factory=dict)
+    """id -> (when, digest; None for a retraction) of its last event, oldest first."""
+    _covered: list[tuple[float, frozenset[str] | None]] = field(default_factory=list)
+    """(taken_at, ids; None for all) of recent answers."""
+    _placed_at: float = float("-inf")
+    _placed_id: str = ""
+    order_ids: dict[str, None] = field(default_factory=dict)
+    """Ids whose place at the end of the order is in doubt, in the order of their events."""
+
+    # -- what happened ---------------------------------------------------------------------------
+
+    def event(
+        self, item_id: str, digest: bytes | None, at: float, *, usable: bool = True, placed: bool = False
+    ) -> None:
+        """An event named this id.
+
+        Args:
+            digest: of its payload, None for a retraction.
+            usable: it has a payload and is neither delayed nor wrapped.
+            placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
+        """
+        before = self._named.pop(item_id, None)
+        self._named[item_id] = (at, digest)
+        self._forget_before(at)
+        doubtful = (
+            not usable
+            or (before is not None and at - before[0] < self.fan_out and before[1] != digest)
+            or any(ids is None or item_id in ids for taken_at, ids in self._covered if at - taken_at < self.fan_out)
+            or item_id in self._doubts
+        )
+        if doubtful:
+            self.doubt(item_id, at)
+        if placed:
+            if self._placed_id and self._placed_id != item_id and at - self._placed_at < self.fan_out:
+                self.order_ids.setdefault(self._placed_id)
+                self.order_ids.setdefault(item_id)
+            elif doubtful:
+                self.order_ids.setdefault(item_id)
+            self._placed_at, self._placed_id = at, item_id
+        elif digest is None:
+            self.order_ids.pop(item_id, None)
+
+    def doubt(self, item_id: str, at: float) -> None:
+        """The id is unsettled from now on, whatever an event said."""
+        known = self._doubts.setdefault(item_id, _Doubt(at))
+        known.named_at = at
+
+    def doubt_order(self, item_id: str) -> None:
+        """Nobody knows where this id stands now."""
+        self.order_ids.setdefault(item_id)
+
+    def answered(self, sent_at: float, taken_at: float, ids: Collection[str] | None) -> frozenset[str]:
+        """A request was answered that covers these ids (None: all of the node).
+
+        Returns:
+            The ids that this answer does not decide about; they are unsettled now.
+        """
+        start = sent_at - self.fan_out
+        racing = {
+            item_id
+            for item_id, (at, _) in self._named.items()
+            if start <= at <= taken_at and (ids is None or item_id in ids)
+        }
+        for item_id in racing:
+            self.doubt(item_id, max(self._named[item_id][0], start))
+        covers = None if ids is None else frozenset(ids)
+        self._covered = [entry for entry in self._covered if taken_at - entry[0] < self.fan_out]
+        if self.fan_out:
+            self._covered.append((taken_at, covers))
+        return frozenset(racing)
+
+    def settled(self, ids: Iterable[str]) -> None:
+        """An answer in a quiet window decided about these."""
+        for item_id in ids:
+            self._doubts.pop(item_id, None)
+
+    def tried(self, ids: Iterable[str]) -> None:
+        """These were asked for and an event raced the answer."""
+        for item_id in ids:
+            if item_id in self._doubts:
+                self._doubts[item_id].attempts += 1
+
+    def order_settled(self) -> None:
+        """A quiet listing of the newest showed the order."""
+        self.order_ids.clear()
+
+    def clear(self, keep: Collection[str] = ()) -> None:
+        """A whole listing decided about everything but `keep`."""
+        self._doubts = {item_id: doubt for item_id, doubt in self._doubts.items() if item_id in keep}
+        self.order_ids = {item_id: None for item_id in self.order_ids if item_id in keep}
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    def unsettled(self, ids: Iterable[str] | None = None) -> bool:
+        """Whether an answer about these ids (None: about the list) is in doubt."""
+        if ids is None:
+            return bool(self._doubts or self.order_ids)
+        return bool(self._doubts) and any(item_id in self._doubts for item_id in ids)
+
+    def last_event(self, item_id: str) -> tuple[float, bytes | None] | None:
+        """When the id was last named and the digest it had (None: retracted); None if not lately."""
+        return self._named.get(item_id)
+
+    def due(self, now: float) -> list[str]:
+        """The ids to be asked for now, at most 100."""
+        return [
+            item_id
+            for item_id, doubt in self._doubts.items()
+            if doubt.attempts < MAX_ATTEMPTS and now - doubt.named_at >= self.fan_out
+        ][:100]
+
+    def order_due(self, now: float) -> list[str]:
+        """The ids whose order a listing of the newest can show now: no id is in doubt and all is quiet."""
+        quiet = now - self._placed_at >= self.fan_out and not self._doubts
+        return list(self.order_ids) if quiet else []
+
+    def next_due(self, now: float) -> float | None:
+        """When `due` or `order_due` will next have something; None if never."""
+        moments = [doubt.named_at + self.fan_out for doubt in self._doubts.values() if doubt.attempts < MAX_ATTEMPTS]
+        if self.order_ids and not self._doubts:
+            moments.append(self._placed_at + self.fan_out)
+        return max(min(moments), now) if moments else None
+
+    def _forget_before(self, now: float) -> None:
+        limit = now - REQUEST_LIFE - self.fan_out
+        for item_id in list(self._named):
+            if self._named[item_id][0] >= limit:
+                break
+            del self._named[item_id]

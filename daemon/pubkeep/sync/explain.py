@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""Why a node is, or is not, answered from the cache: for people first."""
+
+from collections.abc import Mapping, Sequence
+
+from pubkeep.cache.known import LEASE, Known, Node
+from pubkeep.clock import Clock
+from pubkeep.model import NodeKey, NodeState
+
+
+def explain(known: Known, clock: Clock, key: NodeKey, tried: Sequence[tuple[str, str]]) -> Mapping[str, object]:
+    """The keys of Sync.Explain (DBUS-API).
+
+    Args:
+        tried: (name of an analyser, why it did or did not match), in the order of registration.
+    """
+    node = known.node(key)
+    result: dict[str, object] = {
+        "tried": [name for name, _ in tried],
+        "reasons": [reason for _, reason in tried],
+        "policy": "auto",
+        "connected": known.live(key.account),
+    }
+    if node is None:
+        return {
+            "words": f"{key.node} at {key.service} is not kept: no analyser that synchronises has matched it so far. "
+            "Requests are passed to the service.",
+            "state": str(NodeState.UNKNOWN),
+        } | result
+    doubt = known.doubts(node, None, clock.boottime())
+    result |= {
+        "words": _words(node, doubt, known.state(node)),
+        "state": str(known.state(node)),
+        "doubt": doubt,
+        "analyser": node.record.analysis.name if node.record.analysis else "",
+        "wanted_by": node.record.wanted_by,
+        "subscription": "subscribed" if node.subscribed_epoch == node.link.epoch else node.subscription,
+        "items": node.record.items,
+        "verified_at": node.record.verified_at,
+        "epoch": node.link.epoch,
+        "order": node.link.order or "unknown",
+        "untold": list(node.untold),
+        "failures": node.failures,
+        "dropped_events": node.dropped_events,
+        "last_error": node.record.error,
+        "last_message": node.record.reason,
+    }
+    if node.next_attempt is not None:
+        result["next_attempt"] = clock.wall_of(node.next_attempt)
+    return result
+
+
+def _words(node: Node, doubt: str, state: NodeState) -> str:
+    analysis = node.record.analysis
+    if node.record.wanted_by == "request":
+        why = "because it was asked to be synchronised"
+    else:
+        name, kind = (analysis.name, analysis.type) if analysis else ("?", "?")
+        why = f"because the analyser {name} takes it for a {kind}"
+    head = f"{node.key.node} at {node.key.service} is kept {why}. {node.record.items} items are held. "
+    if node.hidden:
+        return head + f"None is served: {node.record.reason}"
+    if not doubt:
+        return head + "It is answered from the cache: the copy is whole, verified and subscribed."
+    if doubt == LEASE:
+        return (
+            head + "It is answered from the cache after one round trip to the service, which was not heard of lately."
+        )
+    waiting = "It is being synchronised now" if state is NodeState.SYNCING else "Requests go to the service"
+    return head + f"{waiting}: {doubt}."

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Which request comes next, and whether the pages together prove the whole node (XEP-0060 6.5, XEP-0059).
+
+slixmpp's iterator takes an error for the end, yields nothing where the service does not page and never
+ends where a page repeats. And services lie: answers are cut without a word, cursors do not advance,
+counts are wrong. So the end must be *seen*, nothing may repeat, and the sum must fit the counts.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from pubkeep.model import ItemsQuery, Listing, WireItem
+
+PAGE = 100
+"""Items asked for in a page."""
+
+
+@dataclass(slots=True)
+class Pager:
+    """Walks a node from its oldest item to its newest. Make one for each walk."""
+
+    paged: bool
+    """Ask in pages from the start; else everything at once, in pages only where the answer was cut."""
+    max_items: int
+    """The walk stops where the node has more."""
+    ids: dict[str, None] = field(default_factory=dict)
+    """What was listed, oldest first."""
+    sent_at: float | None = None
+    """When the first request was sent."""
+    taken_at: float = 0.0
+    total: int = 0
+    """What the service says that there are; 0 where it says nothing."""
+    fault: str = ""
+    """Why these pages can prove nothing."""
+    ended: bool = False
+    _after: str | None = None
+    _first_count: int | None = None
+    _last_count: int | None = None
+
+    def query(self) -> ItemsQuery | None:
+        """The next request, None at the end."""
+        if self.ended:
+            return None
+        if not self.paged:
+            return ItemsQuery()
+        return ItemsQuery(rsm_max=PAGE, rsm_after=self._after)
+
+    def take(self, listing: Listing) -> tuple[WireItem, ...]:
+        """Take the answer to the last query. Returns its items; none of them was seen before."""
+        first_page = self.sent_at is None
+        if first_page:
+            self.sent_at = listing.sent_at
+        self.taken_at = listing.taken_at
+        fresh = {item.id: item for item in listing.items if item.id not in self.ids}
+        if len(fresh) != len(listing.items):
+            self._stop("the service listed an item twice")
+        self.ids.update(dict.fromkeys(fresh))
+        rsm = listing.rsm
+        if rsm is not None and rsm.count is not None and rsm.count >= 0:
+            self._first_count = rsm.count if first_page else self._first_count
+            self._last_count = self.total = rsm.count
+        if not self.fault and len(self.ids) > self.max_items:
+            self._stop(f"the node has more than {self.max_items} items")
+        if self.ended:
+            return tuple(fresh.values())
+        if rsm is None:
+            self.ended = True
+            if not first_page and listing.items:
+                self.fault = "the service stopped paging in the middle"
+        elif not listing.items or len(self.ids) == rsm.count:
+            self.ended = True
+        elif rsm.last is None:
+            self._stop("the service cut its answer and gave no cursor to go on")
+        elif rsm.last == self._after:
+            self._stop("the service's cursor does not advance")
+        else:
+            self.paged, self._after = True, rsm.last
+        return tuple(fresh.values())
+
+    def doubt(self, racing: Collection[str]) -> str:
+        """Why the walk does not prove the whole node, or empty.
+
+        Args:
+            racing: ids that events named meanwhile: so much may the sum differ from the count.
+        """
+        if self.fault or not self.ended:
+            return self.fault or "the listing was not finished"
+        if self._last_count is not None and abs(len(self.ids) - self._last_count) > len(racing):
+            return f"the service counts {self._last_count} items and lists {len(self.ids)}"
+        if self._first_count != self._last_count and not racing:
+            return "the service's count changed without a notification"
+        return ""
+
+    def _stop(self, fault: str) -> None:
+        self.ended, self.fault = True, fault

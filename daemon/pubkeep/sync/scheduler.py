@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""Which node is synchronised next, how many at a time, and when again after a failure.
+
+Attention first: what frontends read last comes before the rest. Refusals and absences are states, not
+failures; everything else is tried again after a growing, jittered delay.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from pubkeep.cache.applying import Applier
+from pubkeep.cache.known import Known, Node
+from pubkeep.clock import Clock
+from pubkeep.config import CacheSettings
+from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, PubkeepError, Unavailable
+from pubkeep.model import NodeState
+from pubkeep.ports import Sessions
+from pubkeep.sync.jobs import Job, Jobs
+from pubkeep.sync.settling import Settler
+from pubkeep.sync.syncing import Syncer
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY = 2.0
+LAST_DELAY = 3600.0
+"""Seconds between two attempts after failures: doubled each time, with jitter, up to an hour."""
+LEASE_EVERY = 45.0
+"""Seconds between two signs of life of a service of which nodes are being read."""
+READ_LATELY = 600.0
+"""Seconds for which a service counts as being read."""
+
+
+class Scheduler:
+    """Runs synchronisations and settles doubts in the background."""
+
+    def __init__(
+        self,
+        known: Known,
+        sessions: Sessions,
+        syncer: Syncer,
+        settler: Settler,
+        applier: Applier,
+        jobs: Jobs,
+        clock: Clock,
+        settings: CacheSettings,
+    ) -> None:
+        self._known = known
+        self._sessions = sessions
+        self._syncer = syncer
+        self._settler = settler
+        self._applier = applier
+        self._jobs = jobs
+        self._clock = clock
+        self._settings = settings
+        self._wake = asyncio.Event()
+        self._syncs: dict[Node, asyncio.Task[None]] = {}
+        self._watchers: dict[Node, list[Job]] = {}
+        self._settling: dict[Node, asyncio.Task[None]] = {}
+        self._settle_due: dict[Node, float] = {}
+        self._leases: dict[Node, asyncio.Task[None]] = {}
+        self._lease_due = clock.boottime() + LEASE_EVERY
+        applier.verify = self.want
+        applier.settle = self.settle
+
+    # -- wishes ----------------------------------------------------------------------------------
+
+    def want(self, node: Node, *, urgent: bool = False) -> None:
+        """Synchronise it: next (urgent), or when its turn comes and its last failure is long enough ago."""
+        now = self._clock.boottime()
+        if urgent:
+            node.urgent = True
+            node.next_attempt = now if node.failures == 0 else min(node.next_attempt or now, now + FIRST_DELAY)
+        elif node.next_attempt is None:
+            node.next_attempt = now
+        self._wake.set()
+
+    def settle(self, node: Node) -> None:
+        """Plan to end the doubts of a node, if there are any."""
+        due = node.settle.next_due(self._clock.boottime())
+        if due is not None:
+            self._settle_due[node] = due
+            self._wake.set()
+
+    def session_started(self, account: str) -> None:
+        """All nodes of the account need a new proof, those read last first; old failures do not count."""
+        for node in self._known.nodes(account):
+            node.failures, node.next_attempt = 0, self._clock.boottime()
+        self._wake.set()
+
+    def synchronise(self, node: Node) -> Job:
+        """Synchronise it now, as a job.
+
+        Raises:
+            Unavailable: the account is not connected.
+        """
+        self._sessions.client(node.key.account)
+        job = self._jobs.start("synchronise", node.key)
+        job.cancel = lambda: self._cancel(node, job)
+        self._watchers.setdefault(node, []).append(job)
+        node.failures = 0
+        if node not in self._syncs:
+            self.want(node, urgent=True)
+        return job
+
+    def drop(self, node: Node) -> None:
+        """Nobody wants the node any more."""
+        node.next_attempt = None
+        self._settle_due.pop(node, None)
+        if task := self._syncs.get(node):
+            task.cancel()
+        self._end_jobs(node, Cancelled(f"{node.key.node}: it is not kept any more"))
+
+    def _cancel(self, node: Node, job: Job) -> None:
+        watchers = self._watchers.get(node, [])
+        if job in watchers:
+            watchers.remove(job)
+            if not watchers:
+                node.next_attempt = None
+                if task := self._syncs.get(node):
+                    task.cancel()
+        self._jobs.end(job, "cancelled", Cancelled(f"{job.key.node}: the synchronisation was cancelled"))
+
+    # -- work ------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                pause = self._start_what_is_due()
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), pause)
+                except TimeoutError:
+                    continue
+        finally:
+            tasks = [*self._syncs.values(), *self._settling.values(), *self._leases.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start_what_is_due(self) -> float:
+        """Start tasks; returns the seconds until the next one is due."""
+        now = self._clock.boottime()
+        nodes = [n for n in self._known.nodes() if n.next_attempt is not None and self._known.live(n.key.account)]
+        due = [node for node in nodes if node.next_attempt is not None and node.next_attempt <= now]
+        due.sort(key=lambda node: (not node.urgent, -node.read_at))
+        for node in due:
+            if node not in self._syncs and len(self._syncs) < self._settings.concurrent_syncs:
+                node.next_attempt, node.urgent = None, False
+                self._start(self._syncs, node, self._sync(node))
+        for node, moment in list(self._settle_due.items()):
+            if moment <= now and node not in self._settling and self._known.live(node.key.account):
+                del self._settle_due[node]
+                self._start(self._settling, node, self._settle(node))
+        if self._lease_due <= now:
+            self._lease_due = now + LEASE_EVERY
+            self._renew_leases(now)
+        waiting = [node.next_attempt for node in nodes if node.next_attempt is not None and node not in due]
+        return max(0.0, min([self._lease_due, *waiting, *(m for m in self._settle_due.values() if m > now)]) - now)
+
+    def _start(self, tasks: dict[Node, asyncio.Task[None]], node: Node, work: Coroutine[Any, Any, None]) -> None:
+        def done(_: asyncio.Task[None]) -> None:
+            tasks.pop(node, None)
+            self._wake.set()
+
+        tasks[node] = asyncio.create_task(work)
+        tasks[node].add_done_callback(done)
+
+    async def _sync(self, node: Node) -> None:
+        def progress(done: int, total: int) -> None:
+            for job in self._watchers.get(node, []):
+                self._jobs.progress(job, done, total)
+
+        key = node.key
+        try:
+            progress(0, 0)
+            outcome = await self._syncer.synchronise(node, progress)
+        except (NotAllowed, NotFound) as error:
+            self._end_jobs(node, error)
+        except PubkeepError as error:
+            await self._failed(node, error)
+        except asyncio.CancelledError:
+            self._end_jobs(node, Cancelled(f"{key.node}: the synchronisation was cancelled"))
+            raise
+        except Exception:
+            log.exception("%s at %s: the synchronisation failed", key.node, key.service)
+            await self._failed(
+                node, Failed(f"{key.node} at {key.service}: the synchronisation failed; the log says why")
+            )
+        else:
+            if outcome.proved:
+                node.failures = 0
+                self._end_jobs(node, None)
+            else:
+                await self._failed(node, Failed(f"{key.node} at {key.service}: {outcome.reason}"))
+
+    async def _failed(self, node: Node, error: PubkeepError) -> None:
+        """Keep what is held, say why, try again later."""
+        node.failures += 1
+        delay = min(LAST_DELAY, FIRST_DELAY * 2 ** (node.failures - 1))
+        node.next_attempt = self._clock.boottime() + self._clock.jitter(delay / 2, delay)
+        log.info("%s at %s: not synchronised: %s", node.key.node, node.key.service, error)
+        state = node.record.state if node.record.state is NodeState.PARTIAL else NodeState.ERROR
+        try:
+            await self._applier.save(node, state=state, reason=str(error), error=type(error).__name__)
+        except PubkeepError as trouble:
+            log.warning("%s at %s: its state could not be stored: %s", node.key.node, node.key.service, trouble)
+        self._end_jobs(node, error)
+
+    def _end_jobs(self, node: Node, error: PubkeepError | None) -> None:
+        for job in self._watchers.pop(node, []):
+            if error is None:
+                self._jobs.end(job, "done", items=node.record.items)
+            else:
+                self._jobs.end(job, "cancelled" if isinstance(error, Cancelled) else "failed", error)
+
+    async def _settle(self, node: Node) -> None:
+        try:
+            if not await self._settler.settle(node):
+                node.punch("the order of the newest items could not be settled")
+                self.want(node)
+        except Unavailable:
+            return  # a new session settles everything anew
+        except PubkeepError as error:
+            log.info("%s at %s: doubts not settled: %s", node.key.node, node.key.service, error)
+            self.want(node)
+        self.settle(node)
+
+    def _renew_leases(self, now: float) -> None:
+        """Services read lately get a round trip, so that the next read need not wait for one."""
+        for account, nodes in self._read_lately(now).items():
+            if self._known.live(account):
+                for node in nodes:
+                    if node not in self._leases:
+                        self._start(self._leases, node, self._barrier(node))
+
+    def _read_lately(self, now: float) -> dict[str, list[Node]]:
+        """One node for each service that was read lately."""
+        services: dict[tuple[str, str], Node] = {}
+        for node in self._known.nodes():
+            if now - node.read_at < READ_LATELY and node.subscribed_epoch == node.link.epoch:
+                services[node.key.account, node.key.service] = node
+        result: dict[str, list[Node]] = {}
+        for (account, _), node in services.items():
+            result.setdefault(account, []).append(node)
+        return result
+
+    async def _barrier(self, node: Node) -> None:
+        try:
+            states = await self._sessions.client(node.key.account).subscriptions(node.key)
+        except PubkeepError as error:
+            log.debug("%s: no sign of life: %s", node.key.service, error)
+            return
+        if "subscribed" not in states:
+            node.subscribed_epoch = -1
+            node.punch("the subscription has vanished")
+            self.want(node)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Asking again for what the settle rule left in doubt (cache/settle.py): ids by id, the order by the newest."""
+
+from pubkeep.cache.applying import Applier, learn_order
+from pubkeep.cache.known import Node
+from pubkeep.clock import Clock
+from pubkeep.model import Copy, ItemsQuery, Listing
+from pubkeep.ports import ItemReader, Sessions, Store
+
+HEAD = 200
+"""So many ids of doubtful order are settled by a listing of the newest; more need the whole node."""
+
+
+class Settler:
+    """Ends doubts with one small request each."""
+
+    def __init__(self, store: Store, sessions: Sessions, applier: Applier, clock: Clock) -> None:
+        self._store = store
+        self._reader: ItemReader = store
+        self._sessions = sessions
+        self._applier = applier
+        self._clock = clock
+
+    async def settle(self, node: Node) -> bool:
+        """Ask for what is due. Returns False where only a listing of the whole node can help.
+
+        Raises:
+            PubkeepError: the service gave no answer, or refused.
+        """
+        if node.record.copy is not Copy.WHOLE:
+            return True  # the synchronisation decides
+        if ids := node.settle.due(self._clock.boottime()):
+            await self._ids(node, ids)
+        if ids := node.settle.order_due(self._clock.boottime()):
+            return len(ids) < HEAD and await self._order(node, ids)
+        return True
+
+    async def _ids(self, node: Node, ids: list[str]) -> None:
+        async def take(listing: Listing) -> None:
+            racing = node.settle.answered(listing.sent_at, listing.taken_at, ids)
+            node.settle.tried(racing)
+            held = await self._store.digests(node.record.number, ids)
+            quiet = [item for item in listing.items if item.id in ids and item.id not in racing]
+            found = {item.id for item in listing.items}
+            removals = [i for i in ids if i in held and i not in found and i not in racing]
+            new_items, _ = await self._applier.convert(node, quiet, held)
+            for item in new_items:
+                if item.id not in held:
+                    node.settle.doubt_order(item.id)
+            node.settle.settled(i for i in ids if i not in racing)
+            node.changed()
+            if new_items or removals:
+                await self._applier.write(node, new_items, removals=removals)
+
+        client = self._sessions.client(node.key.account)
+        await client.items(node.key, ItemsQuery(ids=tuple(ids)), take)
+
+    async def _order(self, node: Node, ids: list[str]) -> bool:
+        """List the newest: all ids in doubt and one more. False where what it shows does not fit ours."""
+        number = len(ids) + 1
+        fits = False
+
+        async def take(listing: Listing) -> None:
+            nonlocal fits
+            racing = node.settle.answered(listing.sent_at, listing.taken_at, None)
+            head = [item.id for item in listing.items][:: -1 if node.link.reversed else 1][-number:]
+            ours = await self._reader.page(node.record, limit=number, format="none")
+            mine = [row.id for row in ours.items]
+            if racing:
+                fits = True  # events came in between: another attempt follows when they are quiet
+                return
+            if sorted(head) == sorted(mine):
+                if head != mine:
+                    await self._place(node, listing, head)
+            elif not (node.link.order == "" and set(ids) & set(head) and head[-1] in ids):
+                return
+            else:
+                learn_order(node.link, "publish")
+                await self._place(node, listing, head)
+            if node.link.order == "" and head == mine and not set(ids) & set(head[-1:]):
+                learn_order(node.link, "creation")
+            node.settle.order_settled()
+            node.changed()
+            fits = True
+
+        client = self._sessions.client(node.key.account)
+        await client.items(node.key, ItemsQuery(max_items=number), take)
+        return fits
+
+    async def _place(self, node: Node, listing: Listing, head: list[str]) -> None:
+        """Move these ids to the end, in this order."""
+        by_id = {item.id: item for item in listing.items}
+        held = await self._store.digests(node.record.number)
+        order = [item_id for item_id in held if item_id not in by_id] + [i for i in head if i in held]
+        applied = await self._store.apply(node.record, order=order)
+        self._applier.committed(node, applied)
