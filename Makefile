@@ -1,7 +1,65 @@
 # SPDX-License-Identifier: MIT
 # Two commands do everything, set-up included: `make demo` and `make test`.
+# Both install what is missing (apt with sudo when not root, a virtual environment, pip) and can be repeated.
 
 PYTHON ?= python3
-VENV ?= .venv
-BIN := $(VENV)/bin
-PUBKEEP_DBUS ?=
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+NEEDS  := tests/needs
+
+# dbus-fast is used where it is installed; PUBKEEP_DBUS=next or =fast forces one of the two libraries.
+TESTS  ?= tests
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup demo run check test bench clean needs
+
+help:
+	@echo "make demo    the main job on a private bus and a private Prosody (ONCE=1: end by itself)"
+	@echo "make run     the daemon on your own bus, with your own data"
+	@echo "make test    all tests, on both D-Bus libraries"
+	@echo "make check   format, lint, types, layers, interfaces, fast tests"
+	@echo "make bench   timings, as ratios within one run"
+	@echo "make setup   the virtual environment only"
+	@echo "make clean   remove what these commands made here"
+
+# -- set-up ---------------------------------------------------------------------------------------
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml $(NEEDS)
+	@sh $(NEEDS) venv "$(PYTHON)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --editable '.[fast,dev]'
+	@touch $@
+
+needs: $(NEEDS)
+	@sh $(NEEDS) servers
+
+# -- what it is for -------------------------------------------------------------------------------
+
+demo: setup needs
+	$(BIN)/python -m tests.system.demo $(if $(ONCE),--once)
+
+run: setup
+	$(BIN)/pubkeepd
+
+# -- checks ---------------------------------------------------------------------------------------
+
+check: setup needs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) -q -m 'not slow and not system'
+
+test: setup needs
+	PUBKEEP_DBUS=fast $(PYTEST) $(TESTS)
+	PUBKEEP_DBUS=next $(PYTEST) -q -m dbus $(TESTS)
+
+bench: setup needs
+	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench
+	PUBKEEP_DBUS=next $(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -108,7 +108,7 @@ class Applier:
                 continue  # a copy of the last item, as some services send at subscription
             usable = told is not None and not event.delayed
             placed = usable and (known is None or node.link.order != "creation")
-            node.settle.event(item.id, told, event.at, usable=usable, placed=placed)
+            node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
             if known is not None and known != told and not node.link.order:
                 node.settle.doubt_order(item.id)
         for item_id in event.retracted:
@@ -137,16 +137,17 @@ class Applier:
 
         A difference that no event explains shows that a change was kept from us: the node is verified.
         """
-        racing = node.settle.answered(listing.sent_at, listing.taken_at, ids)
-        if node.record.copy is Copy.WHOLE and not node.hidden:
-            held = await self._store.digests(node.record.number, [item.id for item in listing.items] + list(ids or ()))
-            undoubted = [item for item in listing.items if not node.settle.unsettled((item.id,))]
-            new_items, _ = await self.convert(node, undoubted, held)
-            listed = {item.id for item in listing.items}
-            removals = [i for i in ids or () if i in held and i not in listed and not node.settle.unsettled((i,))]
-            if new_items or removals:
+        whole = node.record.copy is Copy.WHOLE and not node.hidden
+        asked = [item.id for item in listing.items] + list(ids or ())
+        held = await self._store.digests(node.record.number, asked) if whole else {}
+        new_items, shown = await self.convert(node, listing.items, held)
+        racing = node.settle.answered(listing.sent_at, listing.taken_at, ids, shown)
+        if whole:
+            news = [item for item in new_items if not node.settle.unsettled((item.id,))]
+            gone = [i for i in ids or () if i in held and i not in shown and not node.settle.unsettled((i,))]
+            if news or gone:
                 node.punch("the service had changes that it did not tell")
-                await self.write(node, new_items, removals=removals)
+                await self.write(node, news, removals=gone)
                 self.verify(node)
         if racing:
             node.changed()

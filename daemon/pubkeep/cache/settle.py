@@ -5,7 +5,7 @@ ejabberd, and every service with an asynchronous database, reads the table, then
 behind notifications that other processes queued meanwhile: a listing may come after the event of an
 item that it does not contain, and of two overwrites the last event may not be the stored value.
 
-An id is *unsettled* when an event names it in the window of an answer that covers it, when two
+An id is *unsettled* when an event names it in the window of an answer that covers it and shows another value, when two
 different events name it less than `fan_out` apart, when its event has no payload or is delayed, or
 when our own write met another event or no answer. The window of a request is from `fan_out` before it
 was sent until `fan_out` after its result. Unsettled ids keep their newest value, but no answer that
@@ -18,7 +18,7 @@ until one quiet listing of the newest shows it.
 All times are boottime seconds given by the caller: nothing here waits or looks at a clock.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 REQUEST_LIFE = 60.0
@@ -52,7 +52,14 @@ class Settle:
     # -- what happened ---------------------------------------------------------------------------
 
     def event(
-        self, item_id: str, digest: bytes | None, at: float, *, usable: bool = True, placed: bool = False
+        self,
+        item_id: str,
+        digest: bytes | None,
+        at: float,
+        *,
+        usable: bool = True,
+        placed: bool = False,
+        same: bool = False,
     ) -> None:
         """An event named this id.
 
@@ -60,6 +67,7 @@ class Settle:
             digest: of its payload, None for a retraction.
             usable: it has a payload and is neither delayed nor wrapped.
             placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
+            same: it says what is held already: it cannot contradict an answer.
         """
         before = self._named.pop(item_id, None)
         self._named[item_id] = (at, digest)
@@ -67,8 +75,8 @@ class Settle:
         doubtful = (
             not usable
             or (before is not None and at - before[0] < self.fan_out and before[1] != digest)
-            or any(ids is None or item_id in ids for taken_at, ids in self._covered if at - taken_at < self.fan_out)
             or item_id in self._doubts
+            or (not same and self._is_covered(item_id, at))
         )
         if doubtful:
             self.doubt(item_id, at)
@@ -91,8 +99,14 @@ class Settle:
         """Nobody knows where this id stands now."""
         self.order_ids.setdefault(item_id)
 
-    def answered(self, sent_at: float, taken_at: float, ids: Collection[str] | None) -> frozenset[str]:
+    def answered(
+        self, sent_at: float, taken_at: float, ids: Collection[str] | None, shown: Mapping[str, bytes]
+    ) -> frozenset[str]:
         """A request was answered that covers these ids (None: all of the node).
+
+        Args:
+            shown: id -> digest of the items in the answer. One that shows what the event said (or lacks what
+                the event retracted) agrees with it: the service held just that when it answered.
 
         Returns:
             The ids that this answer does not decide about; they are unsettled now.
@@ -100,15 +114,16 @@ class Settle:
         start = sent_at - self.fan_out
         racing = {
             item_id
-            for item_id, (at, _) in self._named.items()
-            if start <= at <= taken_at and (ids is None or item_id in ids)
+            for item_id, (at, digest) in self._named.items()
+            if start <= at <= taken_at
+            and (ids is None or item_id in ids)
+            and (item_id in self._doubts or shown.get(item_id) != digest)
         }
         for item_id in racing:
-            self.doubt(item_id, max(self._named[item_id][0], start))
-        covers = None if ids is None else frozenset(ids)
+            self.doubt(item_id, self._named[item_id][0])
         self._covered = [entry for entry in self._covered if taken_at - entry[0] < self.fan_out]
         if self.fan_out:
-            self._covered.append((taken_at, covers))
+            self._covered.append((taken_at, None if ids is None else frozenset(ids)))
         return frozenset(racing)
 
     def settled(self, ids: Iterable[str]) -> None:
@@ -143,6 +158,10 @@ class Settle:
         """When the id was last named and the digest it had (None: retracted); None if not lately."""
         return self._named.get(item_id)
 
+    def named_since(self, moment: float) -> frozenset[str]:
+        """The ids that events named at or after this moment."""
+        return frozenset(item_id for item_id, (at, _) in self._named.items() if at >= moment)
+
     def due(self, now: float) -> list[str]:
         """The ids to be asked for now, at most 100."""
         return [
@@ -162,6 +181,10 @@ class Settle:
         if self.order_ids and not self._doubts:
             moments.append(self._placed_at + self.fan_out)
         return max(min(moments), now) if moments else None
+
+    def _is_covered(self, item_id: str, at: float) -> bool:
+        """Whether an answer about the id came less than fan_out ago."""
+        return any(at - taken_at < self.fan_out and (ids is None or item_id in ids) for taken_at, ids in self._covered)
 
     def _forget_before(self, now: float) -> None:
         limit = now - REQUEST_LIFE - self.fan_out

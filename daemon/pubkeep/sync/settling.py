@@ -37,13 +37,15 @@ class Settler:
 
     async def _ids(self, node: Node, ids: list[str]) -> None:
         async def take(listing: Listing) -> None:
-            racing = node.settle.answered(listing.sent_at, listing.taken_at, ids)
-            node.settle.tried(racing)
             held = await self._store.digests(node.record.number, ids)
-            quiet = [item for item in listing.items if item.id in ids and item.id not in racing]
-            found = {item.id for item in listing.items}
-            removals = [i for i in ids if i in held and i not in found and i not in racing]
-            new_items, _ = await self._applier.convert(node, quiet, held)
+            asked = [item for item in listing.items if item.id in ids]
+            changed, shown = await self._applier.convert(node, asked, held)
+            started = listing.sent_at - node.settle.fan_out
+            racing = node.settle.named_since(started).intersection(ids)
+            node.settle.answered(listing.sent_at, listing.taken_at, ids, shown)
+            node.settle.tried(racing)
+            new_items = [item for item in changed if item.id not in racing]
+            removals = [i for i in ids if i in held and i not in shown and i not in racing]
             for item in new_items:
                 if item.id not in held:
                     node.settle.doubt_order(item.id)
@@ -62,7 +64,8 @@ class Settler:
 
         async def take(listing: Listing) -> None:
             nonlocal fits
-            racing = node.settle.answered(listing.sent_at, listing.taken_at, None)
+            started = listing.sent_at - node.settle.fan_out
+            racing = node.settle.named_since(started)
             head = [item.id for item in listing.items][:: -1 if node.link.reversed else 1][-number:]
             ours = await self._reader.page(node.record, limit=number, format="none")
             mine = [row.id for row in ours.items]

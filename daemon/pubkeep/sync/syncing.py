@@ -119,6 +119,7 @@ class Syncer:
         pager = Pager(bool(node.link.rsm), self._settings.max_items)
         epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
         outcome = Outcome(proved=False)
+        shown: dict[str, bytes] = {}
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
@@ -128,18 +129,20 @@ class Syncer:
             if node.hidden:
                 await self._applier.save(node, state=NodeState.STALE, reason="readable again", error="")
             fresh = pager.take(listing)
-            racing = node.settle.answered(pager.sent_at or listing.sent_at, listing.taken_at, None)
             held = await self._store.digests(node.record.number, [item.id for item in fresh])
             done = len(pager.ids) - len(fresh)
+            named = node.settle.named_since((pager.sent_at or listing.sent_at) - node.settle.fan_out)
             for start in range(0, len(fresh), BATCH):
                 part = fresh[start : start + BATCH]
-                undoubted = [item for item in part if not node.settle.unsettled((item.id,))]
-                await self._applier.write(node, (await self._applier.convert(node, undoubted, held))[0])
+                changed, digests = await self._applier.convert(node, part, held)
+                shown.update(digests)
+                await self._applier.write(node, [item for item in changed if item.id not in named])
                 done += len(part)
                 progress(done, max(pager.total, len(pager.ids)))
             if pager.ended:
-                doubt = pager.doubt(racing) or ("" if holes == node.holes else node.hole)
-                outcome = await self._end(node, pager, doubt, epoch)
+                racing = node.settle.answered(pager.sent_at or listing.sent_at, listing.taken_at, None, shown)
+                doubt = pager.doubt(named) or ("" if holes == node.holes else node.hole)
+                outcome = await self._end(node, pager, racing, doubt, epoch)
 
         while (query := pager.query()) is not None and not outcome.again:
             if pager.paged:
@@ -154,7 +157,7 @@ class Syncer:
         self._applier.settle(node)
         return outcome
 
-    async def _end(self, node: Node, pager: Pager, doubt: str, epoch: int) -> Outcome:
+    async def _end(self, node: Node, pager: Pager, racing: frozenset[str], doubt: str, epoch: int) -> Outcome:
         """The last page is written: the proof, the removals and the order, in one transaction."""
         if doubt:
             partial = node.record.copy is not Copy.WHOLE and len(pager.ids) > self._settings.max_items
@@ -162,10 +165,9 @@ class Syncer:
             return Outcome(proved=False, reason=doubt, again=not pager.fault)
         assert pager.sent_at is not None
         held = await self._store.digests(node.record.number)
-        doubtful = {item_id for item_id in held if node.settle.unsettled((item_id,))}
-        removals = [item_id for item_id in held if item_id not in pager.ids and item_id not in doubtful]
+        removals = [item_id for item_id in held if item_id not in pager.ids and item_id not in racing]
         remaining = [item_id for item_id in pager.ids if item_id in held]
-        remaining += [item_id for item_id in held if item_id in doubtful and item_id not in pager.ids]
+        remaining += [item_id for item_id in held if item_id in racing and item_id not in pager.ids]
         deaf = node.subscribed_epoch != epoch
         node.record = replace(
             node.record,
@@ -178,7 +180,7 @@ class Syncer:
         applied = await self._store.apply(
             node.record, removals=removals, order=_if_other(remaining, held, removals), record=node.record
         )
-        node.settle.clear(keep=doubtful)
+        node.settle.clear(keep=racing)
         node.proof, node.hole = Proof(epoch, pager.sent_at), ""
         node.changed()
         self._applier.committed(node, applied)
