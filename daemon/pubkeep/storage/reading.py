@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""The hot reads: one hop each, keyset along the service's order, never OFFSET but where a position is asked for."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Literal
+
+from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, select
+
+from pubkeep.errors import NotFound
+from pubkeep.model import Format, ItemRow, NodeRecord, Page
+from pubkeep.storage import tables
+from pubkeep.storage.compiled import Compiled
+from pubkeep.storage.engines import Readers
+from pubkeep.uri import item_uri
+
+Item, Payload = tables.ItemRow, tables.PayloadRow
+Where = Literal["newest", "before", "after", "index"]
+IDS_AT_ONCE = 512
+"""Ids in one statement."""
+
+
+def columns(form: Format) -> tuple[Any, ...]:
+    """What a row is made of, in the order that `to_row` takes."""
+    return (
+        Item.item_id,
+        Item.title,
+        Item.published,
+        Item.updated,
+        Item.publisher,
+        Payload.xml if form in ("xml", "both") else literal_column("''"),
+        Item.json if form in ("json", "both") else literal_column("''"),
+        Item.stored,
+        Item.sequence,
+        Item.subtype,
+        Item.error,
+    )
+
+
+def to_row(node: NodeRecord, values: Sequence[Any], *, extra: bool) -> ItemRow:
+    """A row as frontends see it."""
+    item_id, title, published, updated, publisher, xml, json, *rest = values
+    key = node.key
+    return ItemRow(
+        item_uri(key, item_id),
+        key.account,
+        key.service,
+        key.node,
+        item_id,
+        node.analysis.type if node.analysis else "",
+        title,
+        published,
+        updated,
+        publisher,
+        xml,
+        json,
+        extra_keys(rest) if extra else {},
+    )
+
+
+def extra_keys(values: Sequence[Any]) -> dict[str, object]:
+    """The keys of `extra` (DBUS-API, ITEM)."""
+    stored, sequence, subtype, error = values
+    result: dict[str, object] = {"stored": stored, "sequence": sequence}
+    result |= {"subtype": subtype} if subtype else {}
+    return result | ({"error": error} if error else {})
+
+
+def with_payload(statement: Select[Any], form: Format) -> Select[Any]:
+    """Join the raw XML where it is wanted."""
+    return statement.join(Payload, Payload.item == Item.number) if form in ("xml", "both") else statement
+
+
+@cache
+def _page(where: Where, form: Format) -> Compiled:
+    statement = with_payload(select(*columns(form), Item.pos).where(Item.node == bindparam("node")), form)
+    statement = statement.order_by(Item.pos.desc() if where in ("newest", "before") else Item.pos)
+    if where == "before":
+        statement = statement.where(Item.pos < bindparam("pos"))
+    elif where == "after":
+        statement = statement.where(Item.pos > bindparam("pos"))
+    elif where == "index":
+        statement = statement.offset(bindparam("start"))
+    return Compiled(statement.limit(bindparam("number")))
+
+
+@cache
+def _by_ids(number: int, form: Format) -> Compiled:
+    statement = select(*columns(form)).where(Item.node == bindparam("node"), Item.item_id.in_(_names(number)))
+    return Compiled(with_payload(statement, form))
+
+
+@cache
+def _digests(number: int | None) -> Compiled:
+    statement = select(Item.item_id, Item.digest).where(Item.node == bindparam("node"))
+    if number is None:
+        return Compiled(statement.order_by(Item.pos))
+    return Compiled(statement.where(Item.item_id.in_(_names(number))))
+
+
+_POSITION = Compiled(select(Item.pos).where(Item.node == bindparam("node"), Item.item_id == bindparam("item_id")))
+_BEFORE = Compiled(
+    select(func.count()).select_from(Item).where(Item.node == bindparam("node"), Item.pos < bindparam("pos"))
+)
+_RAW = Compiled(
+    select(Item.pos, Item.item_id, Item.publisher, Payload.xml)
+    .join(Payload, Payload.item == Item.number)
+    .where(Item.node == bindparam("node"), Item.pos > bindparam("pos"))
+    .order_by(Item.pos)
+    .limit(bindparam("number"))
+)
+
+
+class Reading:
+    """ports.ItemReader, and the digests."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    async def page(
+        self,
+        node: NodeRecord,
+        *,
+        limit: int,
+        before: str | None = None,
+        after: str | None = None,
+        index: int | None = None,
+        format: Format = "xml",
+        extra: bool = False,
+    ) -> Page:
+        """See ports.ItemReader.page."""
+        where: Where = "before" if before else "after" if after else "newest" if index is None else "index"
+        parameters: dict[str, object] = {"node": node.number, "number": limit + 1}
+        if before or after:
+            parameters["pos"] = await self._position(node, before or after or "")
+        elif index is not None:
+            parameters["start"] = index
+        statement = _page(where, format)
+        rows = await self._readers.fetch(statement.sql, statement.args(**parameters))
+        more = len(rows) > limit
+        rows = rows[:limit]
+        if where in ("newest", "before"):
+            rows = rows[::-1]
+        items = tuple(to_row(node, row[:-1], extra=extra) for row in rows)
+        if not items:
+            return Page((), more, count=node.items)
+        if where == "newest":
+            index = node.items - len(items)
+        elif index is None:
+            counted = await self._readers.fetch(_BEFORE.sql, _BEFORE.args(node=node.number, pos=rows[0][-1]))
+            index = counted[0][0]
+        return Page(items, more, True, items[0].id, items[-1].id, index, node.items)
+
+    async def by_ids(
+        self, node: NodeRecord, ids: Sequence[str], *, format: Format = "xml", extra: bool = False
+    ) -> Page:
+        """See ports.ItemReader.by_ids."""
+        found: dict[str, ItemRow] = {}
+        for part in _parts(ids):
+            statement = _by_ids(_room(len(part)), format)
+            rows = await self._readers.fetch(statement.sql, statement.args(node=node.number, **_named(part)))
+            found |= {row[0]: to_row(node, row, extra=extra) for row in rows}
+        items = tuple(found[item_id] for item_id in ids if item_id in found)
+        first, last = (items[0].id, items[-1].id) if items else ("", "")
+        return Page(items, False, True, first, last, unknown=tuple(i for i in ids if i not in found))
+
+    async def digests(self, number: int, ids: Sequence[str] | None = None) -> dict[str, bytes]:
+        """See ports.ItemStore.digests."""
+        if ids is None:
+            return dict(await self._readers.fetch(_digests(None).sql, {"node": number}))
+        result: dict[str, bytes] = {}
+        for part in _parts(list(dict.fromkeys(ids))):
+            statement = _digests(_room(len(part)))
+            result |= dict(await self._readers.fetch(statement.sql, statement.args(node=number, **_named(part))))
+        return result
+
+    async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str]]:
+        """See ports.ItemReader.raw_items."""
+        rows = await self._readers.fetch(_RAW.sql, _RAW.args(node=number, pos=after, number=limit))
+        return [(pos, item_id, publisher, xml) for pos, item_id, publisher, xml in rows]
+
+    async def _position(self, node: NodeRecord, item_id: str) -> int:
+        rows = await self._readers.fetch(_POSITION.sql, _POSITION.args(node=node.number, item_id=item_id))
+        if not rows:
+            raise NotFound(f"{node.key.node} at {node.key.service}: no item {item_id!r} to count from")
+        position: int = rows[0][0]
+        return position
+
+
+def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE)]
+
+
+def _room(number: int) -> int:
+    """Powers of two: a handful of statements serve all numbers of ids."""
+    return 1 << (number - 1).bit_length()
+
+
+def _names(number: int) -> list[BindParameter[str]]:
+    return [bindparam(f"i{index}") for index in range(number)]
+
+
+def _named(ids: Sequence[str]) -> dict[str, str]:
+    """The ids by the names of their parameters, the last one again where there is room left."""
+    return {f"i{index}": ids[min(index, len(ids) - 1)] for index in range(_room(len(ids)))}

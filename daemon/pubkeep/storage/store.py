@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""The face of the database (ports.Store): one public method is one transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pubkeep.clock import Clock
+from pubkeep.errors import Conflict
+from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, NodeRecord, NodeState, Tls
+from pubkeep.storage import tables
+from pubkeep.storage.engines import Readers, Writer, make_private, our_errors, writer_engine
+from pubkeep.storage.finding import Finding
+from pubkeep.storage.migrate import migrate
+from pubkeep.storage.reading import Reading
+from pubkeep.storage.writing import Counter, Item, ItemChanges, Node, node_values
+
+T = TypeVar("T")
+Change = tables.ChangeRow
+
+
+class Store(Reading, Finding):
+    """All that is kept, in one SQLite file."""
+
+    def __init__(self, writer: Writer, readers: Readers, counter: Counter, clock: Clock) -> None:
+        Reading.__init__(self, readers)
+        Finding.__init__(self, readers)
+        self._writer = writer
+        self._counter = counter
+        self._clock = clock
+        self._sequence = counter.value
+
+    @classmethod
+    async def open(cls, path: Path, clock: Clock) -> "Store":
+        """Open the database, creating or migrating it.
+
+        Raises:
+            StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
+        """
+        with our_errors():
+            make_private(path)
+            writer = Writer(writer_engine(path))
+        try:
+            await writer.call(lambda engine: migrate(engine, path))
+            counter = await writer.run(lambda connection: _counter(connection, clock.wall()))
+        except BaseException:
+            await writer.abandon()
+            raise
+        readers = Readers(path)
+        await readers.open()
+        return cls(writer, readers, counter, clock)
+
+    @property
+    def sequence(self) -> int:
+        """The last number given in a committed transaction."""
+        return self._sequence
+
+    def session(self) -> AsyncSession:
+        """A session for plug-ins that read the mapped classes; the connection is read-only, a flush raises."""
+        return AsyncSession(self._readers.engine, autoflush=False)
+
+    async def close(self) -> None:
+        """End all connections, in order."""
+        await self._readers.close()
+        await self._writer.close()
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        result, sequence = await self._writer.run(lambda connection: (work(connection), self._counter.value))
+        self._sequence = max(self._sequence, sequence)
+        return result
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    async def accounts(self) -> list[Account]:
+        """See ports.AccountStore."""
+        return await self._writer.run(
+            lambda c: [_account(row) for row in c.execute(select(tables.AccountRow.__table__).order_by("number"))]
+        )
+
+    async def add_account(
+        self, jid: str, resource: str, *, uid: int, enabled: bool, host: str, port: int, tls: Tls
+    ) -> Account:
+        """See ports.AccountStore."""
+
+        def work(connection: Connection) -> Account:
+            values = {"jid": jid, "resource": resource, "uid": uid, "enabled": int(enabled)}
+            statement = insert(tables.AccountRow).values(**values, host=host, port=port, tls=tls)
+            try:
+                key = connection.execute(statement).inserted_primary_key
+            except IntegrityError:
+                raise Conflict(f"{jid}: this account is there already") from None
+            assert key is not None
+            return Account(key[0], jid, resource, uid, enabled, host, port, tls)
+
+        return await self._write(work)
+
+    async def enable_account(self, number: int, enabled: bool) -> None:
+        """See ports.AccountStore."""
+        row = tables.AccountRow
+        await self._write(lambda c: c.execute(update(row).where(row.number == number).values(enabled=int(enabled))))
+
+    async def remove_account(self, number: int) -> None:
+        """See ports.AccountStore."""
+
+        def work(connection: Connection) -> None:
+            row = tables.AccountRow
+            jid = connection.execute(select(row.jid).where(row.number == number)).scalar_one()
+            for node in connection.execute(select(Node).where(Node.c.account == jid)).all():
+                self._forget(connection, _record(node), "forgotten", [])
+                connection.execute(delete(Node).where(Node.c.number == node.number))
+            connection.execute(delete(row).where(row.number == number))
+
+        await self._write(work)
+
+    # -- nodes -----------------------------------------------------------------------------------
+
+    async def nodes(self, account: str) -> list[NodeRecord]:
+        """See ports.NodeStore."""
+        statement = select(Node).where(Node.c.account == account).order_by(Node.c.service, Node.c.name)
+        return await self._writer.run(lambda c: [_record(row) for row in c.execute(statement)])
+
+    async def save_node(self, record: NodeRecord) -> NodeRecord:
+        """See ports.NodeStore."""
+
+        def work(connection: Connection) -> NodeRecord:
+            saved = record
+            if not record.number:
+                number = self._counter.next()  # never used twice, as a rowid would be
+                counters = {"items": 0, "newest": 0, "sequence": number}
+                connection.execute(insert(Node).values(number=number, **node_values(record), **counters))
+                saved = replace(record, number=number, items=0)
+            applied = self._changes(connection, saved).finish(saved)
+            return replace(saved, sequence=applied.sequence, items=applied.items)
+
+        return await self._write(work)
+
+    async def forget_node(self, number: int, kind: str, *, created_before: int = 0, updated_before: int = 0) -> Applied:
+        """See ports.NodeStore. `forgotten` without a date drops the node's row, too."""
+
+        def work(connection: Connection) -> Applied:
+            record = _record(connection.execute(select(Node).where(Node.c.number == number)).one())
+            dates = _dates(created_before, updated_before)
+            applied = self._forget(connection, record, kind, dates)
+            if kind == "forgotten" and not dates:
+                connection.execute(delete(Node).where(Node.c.number == number))
+            return applied
+
+        return await self._write(work)
+
+    async def count_before(self, number: int, created_before: int, updated_before: int) -> int:
+        """See ports.NodeStore."""
+        dates = _dates(created_before, updated_before)
+        statement = select(func.count()).select_from(Item).where(Item.c.node == number, *dates)
+        return await self._writer.run(lambda c: c.execute(statement).scalar() or 0)
+
+    def _forget(self, connection: Connection, record: NodeRecord, kind: str, dates: list[Any]) -> Applied:
+        ids = connection.execute(select(Item.c.item_id).where(Item.c.node == record.number, *dates)).scalars().all()
+        changes = self._changes(connection, record)
+        changes.remove(ids, kind)
+        return changes.finish(record, kind)
+
+    # -- items -----------------------------------------------------------------------------------
+
+    async def apply(
+        self,
+        node: NodeRecord,
+        upserts: Sequence[NewItem] = (),
+        *,
+        removals: Sequence[str] = (),
+        order: Sequence[str] | None = None,
+        moves: bool = False,
+        record: NodeRecord | None = None,
+    ) -> Applied:
+        """See ports.ItemStore."""
+
+        def work(connection: Connection) -> Applied:
+            changes = self._changes(connection, node)
+            if upserts:
+                changes.upsert(upserts, moves=moves)
+            if removals:
+                changes.remove(removals, "retracted")
+            if order is not None:
+                changes.reorder(order)
+            return changes.finish(record)
+
+        return await self._write(work)
+
+    def _changes(self, connection: Connection, node: NodeRecord) -> ItemChanges:
+        return ItemChanges(connection, node, self._counter, self._clock.wall())
+
+
+def _counter(connection: Connection, wall: int) -> Counter:
+    """Go on above everything that was ever given: what is stored, and the present time in microseconds.
+
+    The row of node 0 says where this database's history begins.
+    """
+    stored = [
+        connection.execute(select(func.max(column))).scalar() or 0 for column in (Change.sequence, Item.c.sequence)
+    ]
+    counter = Counter(max(*stored, wall))
+    if connection.execute(select(Change.sequence).where(Change.node == 0)).first() is None:
+        values = {"kind": "created", "node": 0, "item_id": "", "account": "", "type": "", "uri": "", "at": wall}
+        connection.execute(insert(Change).values(sequence=counter.next(), **values))
+    return counter
+
+
+def _dates(created_before: int, updated_before: int) -> list[Any]:
+    """An item is as old as its payload says, or as its first day here."""
+    conditions: list[Any] = []
+    if created_before:
+        dated = (Item.c.published > 0) & (Item.c.published < created_before)
+        conditions.append(or_(dated, (Item.c.published == 0) & (Item.c.stored < created_before)))
+    if updated_before:
+        dated = (Item.c.updated > 0) & (Item.c.updated < updated_before)
+        conditions.append(or_(dated, (Item.c.updated == 0) & (Item.c.stored < updated_before)))
+    return conditions
+
+
+def _account(row: Any) -> Account:
+    return Account(row.number, row.jid, row.resource, row.uid, bool(row.enabled), row.host, row.port, row.tls)
+
+
+def _record(row: Any) -> NodeRecord:
+    analysis = None
+    if row.analyser:
+        analysis = Analysis(
+            row.analyser,
+            row.type,
+            row.subtype,
+            bool(row.to_sync),
+            row.version,
+            bool(row.final),
+            row.namespace,
+            row.extra,
+        )
+    return NodeRecord(
+        row.number,
+        NodeKey(row.account, row.service, row.name),
+        NodeState(row.state),
+        row.reason,
+        analysis,
+        row.wanted_by,
+        Copy(row.copy),
+        row.items,
+        row.newest,
+        row.sequence,
+        row.verified_at,
+        bool(row.subscribed),
+        row.title,
+        row.error,
+    )

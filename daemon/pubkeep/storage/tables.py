@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""The mapped classes: the schema, and what plug-ins may read.
+
+Hot tables hold plain integers and text, since the compiled reads skip result processors. Dates are
+microseconds since the Unix epoch, 0 = unknown. The full-text table `item_fts` is not mapped: it is
+derived from `item_text` and made by the migration.
+"""
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Big = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits on every engine; on SQLite only INTEGER may be a rowid."""
+
+FTS_TABLES = "item_fts"
+"""Prefix of the full-text table and its shadow tables, which no migration compares."""
+
+
+class Base(DeclarativeBase):
+    """Names for all constraints, so that migrations can find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class AccountRow(Base):
+    """An account; numbers are never used twice, so object paths are not."""
+
+    __tablename__ = "account"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=True)
+    jid: Mapped[str] = mapped_column(Text, unique=True)
+    resource: Mapped[str] = mapped_column(Text)
+    uid: Mapped[int] = mapped_column(Big)
+    enabled: Mapped[int] = mapped_column(Integer)
+    host: Mapped[str] = mapped_column(Text)
+    port: Mapped[int] = mapped_column(Integer)
+    tls: Mapped[str] = mapped_column(Text)
+
+
+class NodeRow(Base):
+    """A node somebody wants. Whether it is synced stands nowhere: that is computed at each read."""
+
+    __tablename__ = "node"
+    __table_args__ = (UniqueConstraint("account", "service", "name"),)
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True)
+    account: Mapped[str] = mapped_column(Text, ForeignKey("account.jid"))
+    service: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    analyser: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    subtype: Mapped[str] = mapped_column(Text)
+    to_sync: Mapped[int] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(Integer)
+    final: Mapped[int] = mapped_column(Integer)
+    namespace: Mapped[str] = mapped_column(Text)
+    extra: Mapped[str] = mapped_column(Text)
+    wanted_by: Mapped[str] = mapped_column(Text)
+    copy: Mapped[str] = mapped_column(Text)
+    items: Mapped[int] = mapped_column(Big)
+    newest: Mapped[int] = mapped_column(Big)
+    sequence: Mapped[int] = mapped_column(Big)
+    verified_at: Mapped[int] = mapped_column(Big)
+    subscribed: Mapped[int] = mapped_column(Integer)
+    title: Mapped[str] = mapped_column(Text)
+    error: Mapped[str] = mapped_column(Text)
+
+
+class ItemRow(Base):
+    """An item. `tkey` orders all items by time and is the rowid of the full-text table."""
+
+    __tablename__ = "item"
+    __table_args__ = (
+        UniqueConstraint("node", "item_id"),
+        UniqueConstraint("tkey"),
+        Index(None, "node", "pos"),
+        Index(None, "sequence"),
+    )
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True)
+    node: Mapped[int] = mapped_column(Big, ForeignKey("node.number"))
+    item_id: Mapped[str] = mapped_column(Text)
+    pos: Mapped[int] = mapped_column(Big)
+    """Place in the service's own order, oldest first."""
+    tkey: Mapped[int] = mapped_column(Big)
+    publisher: Mapped[str] = mapped_column(Text)
+    created: Mapped[int] = mapped_column(Big)
+    published: Mapped[int] = mapped_column(Big)
+    updated: Mapped[int] = mapped_column(Big)
+    stored: Mapped[int] = mapped_column(Big)
+    subtype: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    json: Mapped[str] = mapped_column(Text)
+    analyser: Mapped[str] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer)
+    error: Mapped[str] = mapped_column(Text)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    sequence: Mapped[int] = mapped_column(Big)
+
+
+class PayloadRow(Base):
+    """The raw XML, apart: reads of many rows without it are cheaper."""
+
+    __tablename__ = "payload"
+
+    item: Mapped[int] = mapped_column(Big, ForeignKey("item.number", ondelete="CASCADE"), primary_key=True)
+    xml: Mapped[str] = mapped_column(Text)
+
+
+class TextRow(Base):
+    """What is in the full-text index, kept: an external-content index must be told what it held."""
+
+    __tablename__ = "item_text"
+
+    tkey: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    text: Mapped[str] = mapped_column(Text)
+
+
+class ChangeRow(Base):
+    """What changed and has no row of its own: items that are gone, one row each, and nodes (empty item_id).
+
+    Of items that are there, `item.sequence` is the log.
+    """
+
+    __tablename__ = "change"
+    __table_args__ = (UniqueConstraint("node", "item_id"),)
+
+    sequence: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Text)
+    node: Mapped[int] = mapped_column(Big)
+    item_id: Mapped[str] = mapped_column(Text)
+    account: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    uri: Mapped[str] = mapped_column(Text)
+    """Of what is gone: its node may be gone too."""
+    at: Mapped[int] = mapped_column(Big)

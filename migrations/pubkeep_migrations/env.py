@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""How Alembic reaches the database: over the daemon's connection, or for people as the daemon finds it."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, make_url
+
+from pubkeep.config import database_path, load
+from pubkeep.storage.engines import make_private, writer_engine
+from pubkeep.storage.tables import FTS_TABLES, Base
+
+
+def include_object(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
+    """The full-text table and its shadows are derived; no mapped class compares with them."""
+    return not (kind == "table" and (name or "").startswith(FTS_TABLES))
+
+
+def run(connection: Connection) -> None:
+    """Migrate over this connection, in its transaction."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,
+        include_object=include_object,
+        transactional_ddl=True,
+    )
+    context.run_migrations()
+
+
+def database() -> Path:
+    """`-x url=...`, else where the daemon's database is."""
+    url = context.get_x_argument(as_dictionary=True).get("url", "")
+    if url:
+        return Path(make_url(url).database or "")
+    return load().storage.path or database_path()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    make_private(database())
+    engine = writer_engine(database())
+    with engine.begin() as own:
+        run(own)
+    engine.dispose()
