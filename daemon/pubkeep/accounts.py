@@ -31,8 +31,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class SessionControl(Sessions, Protocol):
     """Sessions as their owner sees them."""
 
-    async def start(self, account: Account, password: str | None) -> None:
-        """Make the session and connect; without a password it says `needs-password`."""
+    async def start(self, account: Account, password: str) -> None:
+        """Make the session and connect it."""
 
     async def stop(self, account: str) -> None:
         """Disconnect in order and forget the session."""
@@ -43,7 +43,7 @@ class SessionControl(Sessions, Protocol):
     async def suspend(self) -> None:
         """Disconnect all, in order, until `wake`."""
 
-    def wake(self) -> None:
+    async def wake(self) -> None:
         """Connect again what `suspend` disconnected."""
 
 

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+"""The only place with slixmpp.
+
+* sessions.py    all accounts (ports.Sessions)
+* session.py     the life of one account: connect, resume, back off, give up
+* stream.py      slixmpp's client, with the limits and the fidelity that it lacks
+* requests.py    IQs: a bounded number in flight, what becomes of them at a cut
+* pubsub.py      XEP-0060 requests (ports.PubSubClient)
+* events.py      <message><event/></message> -> NodeEvent
+* inbox.py       events and answers, in the order of the stream, one node at a time
+* conditions.py  stanza errors -> our errors, one table
+* jid.py         normalised addresses
+"""

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""What an `<event/>` says (XEP-0060 7.1.2, 7.2.2, 8.3 to 8.5, 12.4). Pure: an element in, values out.
+
+Accepted only as a message of its own, not of type error, and not inside carbons, archives or forwards: an
+`<event/>` is looked for among the children of the stanza and nowhere else. The sender is the service.
+"""
+
+from xml.etree.ElementTree import Element
+
+from pubkeep.model import EventKind, NodeEvent, NodeKey, WireItem
+
+EVENT = "{http://jabber.org/protocol/pubsub#event}"
+DELAY = "{urn:xmpp:delay}delay"
+SHIM = "{http://jabber.org/protocol/shim}"
+
+
+def read(message: Element, account: str, at: float) -> list[NodeEvent]:
+    """The events in a message, in its order; empty where there is none that can be accepted.
+
+    Args:
+        account: the bare JID that received it; a message without sender is from this account's own server.
+        at: boottime in the stanza callback.
+    """
+    event = message.find(f"{EVENT}event")
+    if event is None or message.get("type") == "error":
+        return []
+    sender = message.get("from") or account
+    service = sender.partition("/")[0].lower()
+    delayed = message.find(DELAY) is not None
+    collection = next((h.text or "" for h in message.iter(f"{SHIM}header") if h.get("name") == "Collection"), "")
+    result = []
+    for child in event:
+        name = child.tag.removeprefix(EVENT)
+        node = child.get("node", "")
+        key = NodeKey(account, service, node)
+        if name == "items":
+            result.append(_items(key, child, at, delayed=delayed, collection=collection))
+        elif name == "delete":
+            redirect = child.find(f"{EVENT}redirect")
+            uri = redirect.get("uri", "") if redirect is not None else ""
+            result.append(NodeEvent(key, EventKind.DELETE, at, delayed=delayed, redirect=uri))
+        elif name in ("purge", "configuration"):
+            result.append(NodeEvent(key, EventKind(name), at, delayed=delayed))
+        elif name == "subscription":
+            state = child.get("subscription", "")
+            result.append(NodeEvent(key, EventKind.SUBSCRIPTION, at, delayed=delayed, subscription=state))
+        else:
+            result.append(NodeEvent(key, EventKind.UNKNOWN, at, delayed=delayed))
+    return [each for each in result if each.node.node]
+
+
+def items(parent: Element, tag: str) -> tuple[WireItem, ...]:
+    """The `<item/>` children with an id; one without cannot be addressed, neither here nor at the service."""
+    return tuple(
+        WireItem(item.get("id", ""), item.get("publisher", ""), item) for item in parent.iterfind(tag) if item.get("id")
+    )
+
+
+def _items(key: NodeKey, element: Element, at: float, *, delayed: bool, collection: str) -> NodeEvent:
+    retracted = tuple(each.get("id", "") for each in element.iterfind(f"{EVENT}retract") if each.get("id"))
+    return NodeEvent(
+        key,
+        EventKind.ITEMS,
+        at,
+        items(element, f"{EVENT}item"),
+        retracted,
+        delayed=delayed,
+        collection=collection,
+    )

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""The life of one account: connect, resume, back off, give up.
+
+slixmpp does not reconnect, has no negotiation time-out, and a handler that reconnects at once makes thousands
+of connections in seconds where a server accepts and resets. So the delay is ours, grows with each attempt that
+did not reach a session, and falls back when one did.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from pubkeep.clock import Clock
+from pubkeep.config import XmppSection
+from pubkeep.errors import PubkeepError, TimedOut, Unavailable
+from pubkeep.model import Account, AccountState
+from pubkeep.ports import SessionListener, SessionStatus
+from pubkeep.xmpp import events
+from pubkeep.xmpp.inbox import Inbox
+from pubkeep.xmpp.pubsub import PubSub
+from pubkeep.xmpp.requests import Request, Requests
+from pubkeep.xmpp.stream import CLIENT, Stream
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY = 1.0
+"""Seconds, doubled after each attempt that reached no session."""
+CLOSE_WAIT = 1.0
+"""Seconds the server has to close its side of the stream."""
+PING = "{urn:xmpp:ping}ping"
+
+
+class _End(Enum):
+    """How an attempt, or a session, ended."""
+
+    LOST = "lost"
+    AUTH = "auth"
+    CONFLICT = "conflict"
+
+
+class Session:
+    """One account's session, over all its connections."""
+
+    def __init__(
+        self,
+        account: Account,
+        password: str,
+        inbox: Inbox,
+        listener: SessionListener,
+        tell: Callable[[str, SessionStatus], None],
+        settings: XmppSection,
+        clock: Clock,
+    ) -> None:
+        self.account = account
+        self._inbox = inbox
+        self._listener = listener
+        self._tell = tell
+        self._settings = settings
+        self._clock = clock
+        self._ended: asyncio.Future[tuple[_End, str]] | None = None
+        self._up: asyncio.Future[None] | None = None
+        self._hurry = asyncio.Event()
+        self._stopping = False
+        self._barriers = 0
+        self.online = False
+        """Requests can be made: connected, or about to resume."""
+        full_jid = f"{account.jid}/{account.resource}"
+        self._stream = Stream(
+            full_jid,
+            password,
+            account.tls,
+            ca_certs=settings.ca_certs,
+            keepalive=(settings.keepalive_interval, settings.keepalive_timeout),
+            has_address=bool(account.host),
+        )
+        self._requests = Requests(self._stream.send_element, clock, settings.reply_timeout)
+        self.pubsub = PubSub(account.jid, full_jid, self._requests, inbox, listener)
+        self._connect_handlers()
+        self._life = asyncio.create_task(self._run())
+
+    # -- for the owner ---------------------------------------------------------------------------
+
+    def connect_now(self) -> None:
+        """Do not wait out the delay."""
+        self._hurry.set()
+
+    async def stop(self) -> None:
+        """Disconnect in order; what is open fails."""
+        self._stopping = True
+        was_online, self.online = self.online, False
+        self._requests.fail_all(lambda what: TimedOut(f"{what}: the account was disconnected meanwhile"))
+        if was_online:
+            self._listener.session_lost(self.account.jid)
+        self._life.cancel()
+        await asyncio.gather(self._life, return_exceptions=True)
+        self._stream.cancel_connection_attempt()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stream.disconnect(wait=CLOSE_WAIT, ignore_send_queue=True), CLOSE_WAIT + 0.5)
+        self._stream.abort()
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        attempts = 0
+        while True:
+            self._say(AccountState.CONNECTING)
+            end, words, reached = await self._connection()
+            self._requests.cut()
+            if reached:
+                self._listener.session_lost(self.account.jid)
+            if end is not _End.LOST:
+                self._refused(end, words)
+                return
+            attempts = 0 if reached else attempts + 1
+            if attempts > 1:
+                self._give_up_waiting(words)
+            delay = min(self._settings.max_delay, FIRST_DELAY * 2**attempts)
+            delay = self._clock.jitter(delay / 4, delay)
+            self._say(AccountState.WAITING, "Unavailable", f"{words}; the next attempt follows in {delay:.0f} s")
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), delay)
+                attempts = 0
+
+    async def _connection(self) -> tuple[_End, str, bool]:
+        """One connection, from its first packet to its end. Returns how it ended and whether it reached a session."""
+        loop = asyncio.get_running_loop()
+        self._ended, self._up = loop.create_future(), loop.create_future()
+        address = (self.account.host, self.account.port or 5222) if self.account.host else (None, None)
+        self._stream.connect(*address)
+        limit = self._settings.negotiation_timeout
+        either: set[asyncio.Future[Any]] = {self._up, self._ended}
+        await asyncio.wait(either, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        reached = self._up.done()
+        if not reached and not self._ended.done():
+            self._end(_End.LOST, f"the server did not finish the login within {limit:g} s")
+        end, words = await self._ended
+        self._stream.cancel_connection_attempt()
+        self._stream.abort()
+        return end, words, reached
+
+    def _give_up_waiting(self, words: str) -> None:
+        """No quick resume: who waits is told."""
+        if self.online:
+            self.online = False
+        self._requests.fail_all(lambda what: Unavailable(f"{what}: not connected: {words}"))
+
+    def _refused(self, end: _End, words: str) -> None:
+        self.online = False
+        self._requests.fail_all(lambda what: Unavailable(f"{what}: the account is not connected: {words}"))
+        self._say(AccountState.REFUSED, "NotAllowed" if end is _End.AUTH else "Conflict", words)
+
+    def _say(self, state: AccountState, error: str = "", message: str = "") -> None:
+        if not self._stopping:
+            self._tell(self.account.jid, SessionStatus(state, error, message))
+
+    def _end(self, end: _End, words: str) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result((end, words))
+
+    # -- what the stream says --------------------------------------------------------------------
+
+    def _connect_handlers(self) -> None:
+        stream = self._stream
+        stream.add_event_handler("session_start", self._session_start)
+        stream.add_event_handler("session_resumed", self._session_resumed)
+        stream.add_event_handler("disconnected", lambda why: self._end(_End.LOST, self._lost_words(why)))
+        stream.add_event_handler("connection_failed", lambda why: self._end(_End.LOST, f"no connection: {why}"))
+        stream.add_event_handler("failed_all_auth", self._failed_auth)
+        stream.add_event_handler("no_auth", self._no_auth)
+        stream.add_event_handler("ssl_invalid_chain", self._untrusted)
+        stream.add_event_handler("stream_error", self._stream_error)
+        stream.take("pubkeep answers", self._requests.wants, self._requests.take)
+        stream.take("pubkeep events", _is_event, self._event)
+
+    @staticmethod
+    def _lost_words(why: object) -> str:
+        return f"the connection was lost ({why})" if why else "the connection was lost"
+
+    def _failed_auth(self, _: object) -> None:
+        self._end(_End.AUTH, "the server refuses the password; set another one")
+
+    def _no_auth(self, _: object) -> None:
+        words = "the server offers no way to log in that is safe on this connection"
+        if self.account.tls != "allow-plaintext" and not self._stream.features & {"starttls"}:
+            words += "; it offers no encryption"
+        self._end(_End.AUTH, words)
+
+    def _untrusted(self, error: object) -> None:
+        self._end(_End.LOST, f"the server's certificate is not trusted: {error}")
+
+    def _stream_error(self, error: Any) -> None:
+        """A conflict on the stream that is in use: somebody took our resource. Older streams are closed by us."""
+        if error["condition"] == "conflict":
+            self._end(_End.CONFLICT, "another program connected with this resource; connect again to take it back")
+        else:
+            self._end(_End.LOST, f"the server ended the stream: {error['condition']}")
+
+    def _session_start(self, _: object) -> None:
+        """A new session (RFC 6121 4.7.2.3): at priority -1 the user's own messages go past us."""
+        presence = self._stream.make_presence(ppriority=-1)
+        presence.send()
+        self._reached()
+        self._requests.session_started()
+        self._listener.session_started(self.account.jid)
+
+    def _session_resumed(self, _: object) -> None:
+        """XEP-0198 5: what was sent before the cut is replayed before the answer to a ping sent now."""
+        self._reached()
+        self._requests.session_resumed()
+        self._barriers += 1
+        number = self._barriers
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def passed(_stanza: ET.Element, *_times: float) -> None:
+            if number == self._barriers:
+                self._requests.barrier_passed()
+                self._listener.session_resumed(self.account.jid)
+            if not future.done():
+                future.set_result(None)
+
+        iq = ET.Element("iq", {"type": "get", "to": self.account.jid})
+        ET.SubElement(iq, PING)
+        request = Request(iq, f"{self.account.jid}: ping", passed, passed, future)
+        self._requests.submit(request)
+        future.add_done_callback(self._barrier_done)
+
+    def _barrier_done(self, future: "asyncio.Future[None]") -> None:
+        if not future.cancelled() and isinstance(future.exception(), PubkeepError):
+            self._stream.abort()  # a link that answers no ping is no link
+
+    def _reached(self) -> None:
+        self.online = True
+        if self._up is not None and not self._up.done():
+            self._up.set_result(None)
+        self._say(AccountState.ONLINE)
+
+    def _event(self, message: ET.Element) -> None:
+        for event in events.read(message, self.account.jid, self._clock.boottime()):
+            self._inbox.put(event.node, lambda event=event: self._listener.handle(event))  # type: ignore[misc]
+
+
+def _is_event(stanza: ET.Element) -> bool:
+    return stanza.tag == f"{CLIENT}message" and stanza.find(f"{events.EVENT}event") is not None
