@@ -48,7 +48,7 @@ def _usable_fast() -> Any:
         aio = importlib.import_module("dbus_fast.aio")
     except ImportError:
         return None
-    found = str(getattr(library, "__version__", "0"))
+    found = str(importlib.import_module("dbus_fast.__version__").__version__)
     version = tuple(int(part) for part in found.split(".")[:2])
     fits = _TESTED[0] <= version < _TESTED[1] and hasattr(library.Message, "_marshall")
     if not fits or not hasattr(aio.MessageBus, "_finalize"):

@@ -3,6 +3,7 @@
 
 import html
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
@@ -15,6 +16,9 @@ THREAD = "{http://purl.org/syndication/thread/1.0}"
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 _TAG = re.compile(r"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
+_INLINE = frozenset(
+    "a abbr b big bdo cite code del dfn em font i ins kbd mark q s samp small span strike strong sub sup tt u".split()
+)
 _SPACE = re.compile(r"\s+")
 
 
@@ -65,6 +69,17 @@ def _text(element: ET.Element | None) -> str:
     return _folded("".join(element.itertext())) if element is not None else ""
 
 
+def _xhtml_text(element: ET.Element) -> Iterator[str]:
+    """The words of XHTML: blocks are parted by a space, `wo<b>r</b>d` stays one word."""
+    block = element.tag.removeprefix(XHTML) not in _INLINE
+    yield " " if block else ""
+    yield element.text or ""
+    for child in element:
+        yield from _xhtml_text(child)
+        yield child.tail or ""
+    yield " " if block else ""
+
+
 def _folded(text: str) -> str:
     return _SPACE.sub(" ", text).strip()
 
@@ -83,7 +98,7 @@ def _construct(elements: list[ET.Element]) -> dict[str, str]:
             body = element.find(f"{XHTML}div")
             if body is not None:
                 result.setdefault("xhtml", ET.tostring(_without_tail(body), encoding="unicode"))
-                result.setdefault("plain", _text(body))
+                result.setdefault("plain", _folded("".join(_xhtml_text(body))))
         elif kind in ("html", "text/html"):
             markup = "".join(element.itertext())
             result.setdefault("html", markup)

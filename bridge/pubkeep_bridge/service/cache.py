@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""im.pubkeep.Pubkeep1.Cache"""
+
+import json
+import time
+from typing import Any
+
+from pubkeep.errors import InvalidArgs
+from pubkeep.model import NodeFilter, SearchRequest
+from pubkeep_bridge.bus import Variant
+from pubkeep_bridge.service import options as opt
+from pubkeep_bridge.service import rows
+from pubkeep_bridge.service.gate import Gate
+from pubkeep_bridge.service.objects import Served
+from pubkeep_bridge.service.pubsub import FORMATS, check_bytes
+
+SEARCH = {"limit": "u", "cursor": "s", "since": "t", "format": "s", "extra": "b", "max_bytes": "u"}
+LOOKUP = {"format": "s", "extra": "b"}
+FILTER = {
+    "account": "s",
+    "service": "s",
+    "node": "s",
+    "node_prefix": "s",
+    "type": "s",
+    "state": "s",
+    "analyser": "s",
+    "since": "t",
+}
+GET_NODES = {"limit": "u", "cursor": "s"}
+FORGET_FILTER = FILTER | {"created_before": "x", "updated_before": "x"}
+FORGET = {"dry_run": "b", "everything": "b"}
+MAX_LIMIT = 1000
+
+
+class Cache(Served):
+    """What is held, over all accounts."""
+
+    interface = "im.pubkeep.Pubkeep1.Cache"
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def Search(self, query: str, options: dict[str, Any]) -> list[Any]:
+        request = search_request(query, options)
+        core = await self._gate.core()
+        started = time.perf_counter()
+        result = await core.cache.search(request, core.accounts.jids())
+        took_us = int((time.perf_counter() - started) * 1_000_000)
+        return [rows.items(result.items), list(result.removed), rows.search_meta(result, took_us)]
+
+    async def Lookup(self, uris: list[str], options: dict[str, Any]) -> list[Any]:
+        given = opt.parse(options, LOOKUP)
+        opt.choice(given, "format", FORMATS)
+        core = await self._gate.core()
+        form, extra = given.get("format", "json"), given.get("extra", False)
+        found, missing = await core.cache.lookup(uris, core.accounts.jids(), form, extra=extra)
+        return [rows.items(found), missing]
+
+    async def GetNodes(self, filter: dict[str, Any], options: dict[str, Any]) -> list[Any]:
+        where = NodeFilter(**opt.parse(filter, FILTER, "filter"))
+        given = opt.parse(options, GET_NODES)
+        core = await self._gate.core()
+        found = core.cache.get_nodes(where, core.accounts.jids())
+        start = _start(given.get("cursor", ""), found)
+        end = start + (given.get("limit") or MAX_LIMIT)
+        meta = {"cursor": Variant("s", "\x1f".join(found[end - 1][0].key))} if end < len(found) else {}
+        return [[rows.node(record, state) for record, state in found[start:end]], meta]
+
+    async def Forget(self, filter: dict[str, Any], options: dict[str, Any]) -> int:
+        dates = opt.parse(filter, FORGET_FILTER, "filter")
+        where = NodeFilter(**{key: dates.pop(key) for key in FILTER if key in dates})
+        given = opt.parse(options, FORGET)
+        core = await self._gate.core()
+        return await core.cache.forget(where, core.accounts.jids(), **dates, **given)
+
+
+def search_request(query: str, options: dict[str, Any]) -> SearchRequest:
+    """The query, words or JSON, with its options. Raises InvalidArgs."""
+    given = opt.parse(options, SEARCH)
+    opt.choice(given, "format", FORMATS)
+    check_bytes(given)
+    if not 1 <= given.get("limit", 1) <= MAX_LIMIT:
+        raise InvalidArgs(f"option 'limit': {given['limit']} is not from 1 to {MAX_LIMIT}")
+    return SearchRequest(**(_json_query(query) if query.lstrip().startswith("{") else {"text": query}), **given)
+
+
+def _json_query(query: str) -> dict[str, Any]:
+    try:
+        values = json.loads(query)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgs(f"query: it is not JSON: {error}") from None
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if key == "text" and isinstance(value, str):
+            result[key] = value
+        elif key in ("types", "nodes") and isinstance(value, list) and all(isinstance(each, str) for each in value):
+            result[key] = tuple(value)
+        elif key in ("text", "types", "nodes"):
+            raise InvalidArgs(f"query: {key} must be a {'string' if key == 'text' else 'list of strings'}")
+        else:
+            raise InvalidArgs(f"query: {key!r} is no key; there are text, types, nodes")
+    return result
+
+
+def _start(cursor: str, found: list[Any]) -> int:
+    """Where a page of nodes begins: behind the node that the cursor names, be it there or not."""
+    if not cursor:
+        return 0
+    last = tuple(cursor.split("\x1f"))
+    if len(last) != 3:
+        raise InvalidArgs("option 'cursor': it is not of GetNodes")
+    return sum(tuple(record.key) <= last for record, _ in found)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The daemon owns its name before its database is open: what needs the database waits for it here."""
+
+import asyncio
+from dataclasses import dataclass
+
+from pubkeep.accounts import Accounts
+from pubkeep.analysers.registry import Registry
+from pubkeep.cache.cache import Cache
+from pubkeep.errors import NotReady
+from pubkeep.sync.jobs import Jobs
+
+PATIENCE = 5.0
+"""Seconds a call waits for the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The backend, once it is there."""
+
+    accounts: Accounts
+    cache: Cache
+    analysers: Registry
+    jobs: Jobs
+
+
+class Gate:
+    """Lets calls through when the backend is there."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._core: Core | None = None
+        self.state = "starting"
+        """Manager.State."""
+        self.message = ""
+        """What people should know of it."""
+
+    def now(self) -> Core | None:
+        """The backend, if it is there."""
+        return self._core
+
+    def open(self, core: Core) -> None:
+        """The backend is there."""
+        self._core, self.state, self.message = core, "ready", ""
+        self._open.set()
+
+    def fail(self, message: str) -> None:
+        """The backend cannot come up now; another attempt follows."""
+        self.message = message
+
+    def close(self) -> None:
+        """The daemon stops."""
+        self._core, self.state = None, "stopping"
+        self._open.set()
+
+    async def core(self) -> Core:
+        """The backend, waited for.
+
+        Raises:
+            NotReady: it did not come up in time, or the daemon stops.
+        """
+        if self._core is None and not self._open.is_set() and not self.message:
+            try:
+                await asyncio.wait_for(self._open.wait(), PATIENCE)
+            except TimeoutError:
+                raise NotReady("the daemon is still opening its database; try again in a moment") from None
+        if self._core is None:
+            raise NotReady(self.message or "the daemon is stopping")
+        return self._core

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Values of the model as D-Bus values. The types of all keys stand here, once."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pubkeep.model import Answer, ItemRow, NodeRecord, NodeState, SearchResult
+from pubkeep_bridge.bus import Variant
+from pubkeep_bridge.service.errors import full_name
+
+EXTRA = {"stored": "x", "sequence": "t", "subtype": "s", "error": "s"}
+NODE = {
+    "account": "s",
+    "service": "s",
+    "node": "s",
+    "type": "s",
+    "state": "s",
+    "analyser": "s",
+    "subtype": "s",
+    "title": "s",
+    "items": "t",
+    "newest": "x",
+    "synced_at": "x",
+    "sequence": "t",
+    "error": "s",
+    "message": "s",
+}
+ANALYSER = {
+    "name": "s",
+    "type": "s",
+    "node": "s",
+    "namespace": "s",
+    "to_sync": "b",
+    "version": "u",
+    "source": "s",
+    "matched": "u",
+    "parse_errors": "u",
+    "last_error": "s",
+    "schema": "s",
+}
+EXPLANATION = {
+    "words": "s",
+    "state": "s",
+    "doubt": "s",
+    "tried": "as",
+    "reasons": "as",
+    "policy": "s",
+    "connected": "b",
+    "analyser": "s",
+    "wanted_by": "s",
+    "subscription": "s",
+    "items": "t",
+    "verified_at": "x",
+    "epoch": "t",
+    "order": "s",
+    "untold": "as",
+    "failures": "u",
+    "dropped_events": "u",
+    "last_error": "s",
+    "last_message": "s",
+    "next_attempt": "x",
+}
+RESULT = {"items": "t"}
+"""What a job's result may hold."""
+
+
+def variants(values: Mapping[str, object], types: Mapping[str, str]) -> dict[str, Any]:
+    """A mapping as a{sv}."""
+    return {key: Variant(types[key], value) for key, value in values.items()}
+
+
+def items(rows: Iterable[ItemRow]) -> list[list[Any]]:
+    """Rows as a(sssssssxxsssa{sv})."""
+    return [
+        [
+            row.uri,
+            row.account,
+            row.service,
+            row.node,
+            row.id,
+            row.type,
+            row.title,
+            row.published,
+            row.updated,
+            row.publisher,
+            row.xml,
+            row.json,
+            variants(row.extra, EXTRA) if row.extra else {},
+        ]
+        for row in rows
+    ]
+
+
+def answer_meta(answer: Answer) -> dict[str, Any]:
+    """The meta of GetItems."""
+    page = answer.page
+    meta = {
+        "source": Variant("s", answer.source),
+        "state": Variant("s", answer.state.value),
+        "stale": Variant("b", answer.stale),
+        "complete": Variant("b", page.complete),
+        "more": Variant("b", page.more),
+        "as_of": Variant("x", answer.as_of),
+        "verified_at": Variant("x", answer.verified_at),
+        "sequence": Variant("t", page.sequence),
+        "first": Variant("s", page.first),
+        "last": Variant("s", page.last),
+    }
+    if answer.untold:
+        meta["untold"] = Variant("as", list(answer.untold))
+    if answer.reason:
+        meta["reason"] = Variant("s", answer.reason)
+    if page.unknown:
+        meta["unknown"] = Variant("as", list(page.unknown))
+    if page.index is not None:
+        meta["index"] = Variant("u", page.index)
+    if page.count is not None:
+        meta["count"] = Variant("u", page.count)
+    return meta
+
+
+def search_meta(result: SearchResult, took_us: int) -> dict[str, Any]:
+    """The meta of Search."""
+    meta = {
+        "sequence": Variant("t", result.sequence),
+        "took_us": Variant("u", took_us),
+        "incomplete": Variant("u", result.incomplete),
+        "stale": Variant("u", result.stale),
+    }
+    if result.cursor:
+        meta["cursor"] = Variant("s", result.cursor)
+    if result.count is not None:
+        meta["count"] = Variant("t", result.count)
+    if result.reset:
+        meta["reset"] = Variant("b", True)
+    return meta
+
+
+def node(record: NodeRecord, state: NodeState) -> dict[str, Any]:
+    """A row of GetNodes."""
+    analysis = record.analysis
+    values = {
+        "account": record.key.account,
+        "service": record.key.service,
+        "node": record.key.node,
+        "type": analysis.type if analysis else "",
+        "state": state.value,
+        "analyser": analysis.name if analysis else "",
+        "subtype": analysis.subtype if analysis else "",
+        "title": record.title,
+        "items": record.items,
+        "newest": record.newest,
+        "synced_at": record.verified_at,
+        "sequence": record.sequence,
+        "error": full_name(record.error),
+        "message": record.reason,
+    }
+    return variants(values, NODE)

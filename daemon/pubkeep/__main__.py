@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The composition root: builds everything and runs until SIGTERM.
+
+The bus name is owned before the database is open, and before SQLAlchemy and slixmpp are imported: those two
+take three times as long as everything else. Who calls meanwhile waits at the gate.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from pubkeep import __version__
+from pubkeep.accounts import Accounts
+from pubkeep.analysers.registry import Registry, load_entry_points
+from pubkeep.cache.cache import Cache
+from pubkeep.clock import Clock
+from pubkeep.config import Settings, database_path, load
+from pubkeep.errors import InvalidArgs, PubkeepError
+from pubkeep.logs import set_up
+from pubkeep.notify import notify, reloading
+from pubkeep.sync.jobs import Jobs
+from pubkeep_bridge.bus import LIBRARY, Bus, NoBus
+from pubkeep_bridge.contract import BUS_NAME
+from pubkeep_bridge.service.gate import Core
+from pubkeep_bridge.service.sleep import SleepWatch
+from pubkeep_bridge.service.tree import Tree
+
+log = logging.getLogger("pubkeepd")
+
+RETRY = 10.0
+"""Seconds until the database is tried again where it could not be opened."""
+FAILED, USAGE = 1, 2
+
+
+class Daemon:
+    """Everything that runs."""
+
+    def __init__(self, settings: Settings, config: Path | None, arguments: dict[str, str]) -> None:
+        self._settings = settings
+        self._config = config
+        self._arguments = arguments
+        self._stop = asyncio.Event()
+        self._clock = Clock()
+        self._core: Core | None = None
+        self._sessions: Any = None
+        self._store: Any = None
+        self._sleep: SleepWatch | None = None
+
+    async def run(self) -> int:
+        """Run until told to stop. Returns the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        try:
+            bus = await Bus.connect(self._settings.daemon.bus)
+        except NoBus as error:
+            log.error("%s", error)
+            return FAILED
+        tree = Tree(bus)
+        if not await bus.request_name(BUS_NAME):
+            log.error("the name %s is taken: another pubkeepd is running", BUS_NAME)
+            return FAILED
+        notify("READY=1", "STATUS=opening the database")
+        log.info("%s %s owns %s (%s)", "pubkeepd", __version__, BUS_NAME, LIBRARY)
+        opening = asyncio.create_task(self._open(tree))
+        stopped = asyncio.create_task(self._stop.wait())
+        ends: set[asyncio.Future[Any]] = {stopped, bus.disconnected}
+        await asyncio.wait({*ends, opening}, return_when=asyncio.FIRST_COMPLETED)
+        if opening.done() and not opening.cancelled() and opening.exception() is None:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        lost = bus.disconnected.done()
+        notify("STOPPING=1")
+        log.info("the message bus went away" if lost else "stopping")
+        opening.cancel()
+        results = await asyncio.gather(opening, return_exceptions=True)
+        await tree.close()
+        await self._close()
+        if not lost:
+            await bus.close()
+        stopped.cancel()
+        crashed = [result for result in results if isinstance(result, Exception)]
+        if crashed:
+            log.critical("the daemon could not start", exc_info=crashed[0])
+        return FAILED if lost or crashed else 0
+
+    # -- opening and closing ---------------------------------------------------------------------
+
+    async def _open(self, tree: Tree) -> None:
+        """Import what is heavy, open the database, take up the accounts."""
+        storage, xmpp, jid = await asyncio.to_thread(_import_heavy)
+        path = self._settings.storage.path or database_path()
+        while True:
+            try:
+                self._store = await storage.Store.open(path, self._clock)
+                break
+            except PubkeepError as error:
+                log.error("%s (%s)", error, path)
+                notify(f"STATUS={error}")
+                tree.gate.fail(str(error))
+                tree.state_changed()
+                await asyncio.sleep(RETRY)
+        analysers = Registry()
+        load_entry_points(analysers)
+        self._sessions = xmpp.Sessions(self._settings.xmpp, self._clock)
+        jobs = Jobs(self._clock)
+        cache = Cache(self._store, self._sessions, analysers, jobs, self._clock, self._settings.cache)
+        accounts = Accounts(self._store, self._sessions, cache, self._settings.accounts, self._clock, jid.normalise)
+        self._sessions.listener, self._sessions.tell = cache, accounts.tell
+        self._core = Core(accounts, cache, analysers, jobs)
+        tree.attach(self._core)
+        await accounts.open()
+        tree.gate.open(self._core)
+        tree.state_changed()
+        notify("STATUS=ready")
+        self._sleep = SleepWatch(self._sessions.suspend, self._sessions.wake)
+        await self._sleep.start()
+
+    async def _close(self) -> None:
+        """In the order of dependence: who uses something ends before it."""
+        if self._sleep is not None:
+            await self._sleep.close()
+        if self._core is not None:
+            await self._core.accounts.close()
+            await self._sessions.close()
+            await self._core.cache.close()
+        if self._store is not None:
+            await self._store.close()
+
+    def _reload(self) -> None:
+        """SIGHUP: read the settings again; what needs a restart says so."""
+        notify(reloading())
+        try:
+            settings = load(self._config, arguments=self._arguments)
+        except InvalidArgs as error:
+            log.error("the settings are kept as they were: %s", error)
+        else:
+            set_up(settings.daemon.log_level)
+            if self._core is not None:
+                self._core.accounts.settings = settings.accounts
+            for section in ("storage", "xmpp", "cache"):
+                if getattr(settings, section) != getattr(self._settings, section):
+                    log.warning("[%s] changed: it takes effect at the next start", section)
+            log.info("the settings were read again")
+        notify("READY=1")
+
+
+def _import_heavy() -> tuple[Any, Any, Any]:
+    """In a thread, so that the loop answers meanwhile."""
+    names = ("pubkeep.storage.store", "pubkeep.xmpp.sessions", "pubkeep.xmpp.jid")
+    storage, xmpp, jid = (importlib.import_module(name) for name in names)
+    return storage, xmpp, jid
+
+
+def main() -> None:
+    """`pubkeepd`"""
+    parser = argparse.ArgumentParser(
+        "pubkeepd",
+        description="Keeps a local, searchable, truthful copy of XMPP PubSub nodes and answers for them on D-Bus.",
+        epilog="Settings stand in $XDG_CONFIG_HOME/pubkeep/config.toml; each is also an environment variable, "
+        "PUBKEEP_SECTION_KEY. Frontends and people use the command `pubkeep`.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="read the settings from this file")
+    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    parser.add_argument("--bus", metavar="BUS", help="session (default) or system")
+    parser.add_argument("--database", metavar="FILE", help="keep the database in this file")
+    parser.add_argument("--version", action="version", version=f"pubkeepd {__version__}")
+    given = parser.parse_args()
+    options = {"daemon.log_level": given.log_level, "daemon.bus": given.bus, "storage.path": given.database}
+    arguments = {key: value for key, value in options.items() if value is not None}
+    try:
+        settings = load(given.config, arguments=arguments)
+    except InvalidArgs as error:
+        print(f"pubkeepd: {error}", file=sys.stderr)  # noqa: T201 (before logging is set up)
+        sys.exit(USAGE)
+    set_up(settings.daemon.log_level)
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(asyncio.run(Daemon(settings, given.config, arguments).run()))
+
+
+if __name__ == "__main__":
+    main()
