@@ -139,7 +139,7 @@ async def _part_of_all(
     part = items[start : start + number]
     forward = bool(request.after) or request.index is not None
     more = start + number < len(items) if forward else start > 0
-    exact = not pager.doubt(())
+    exact = not pager.doubt(())  # what was told meanwhile is of the next answer
     assert pager.sent_at is not None
     return Asked(tuple(part), more, pager.sent_at, start if exact and part else None, len(items) if exact else None)
 

@@ -46,6 +46,8 @@ class Link:
     """Whether `max_items` answers come newest first; None until seen."""
     rsm: bool | None = None
     """Whether disco#info advertises XEP-0059; None until asked."""
+    fan_out: float = 2.0
+    """D: how much later than it can be read this service may tell a change, in seconds."""
     read_at: float = float("-inf")
     """When one of its nodes was last read."""
 
@@ -148,7 +150,7 @@ class Known:
 
     def link(self, account: str, service: str) -> Link:
         """The link, made at the first question."""
-        return self._links.setdefault((account, service), Link())
+        return self._links.setdefault((account, service), Link(fan_out=self._settings.fan_out))
 
     def links(self, account: str) -> Iterator[Link]:
         """All links of an account."""
@@ -165,7 +167,7 @@ class Known:
     def add(self, record: NodeRecord) -> Node:
         """Remember a stored node."""
         link = self.link(record.key.account, record.key.service)
-        node = Node(record, link, Settle(self._settings.fan_out))
+        node = Node(record, link, Settle(link.fan_out))
         self._nodes[record.key] = node
         return node
 
@@ -190,7 +192,7 @@ class Known:
     def answered(self, account: str, service: str, sent_at: float) -> None:
         """The service answered a request sent then: what it had told before is here, but for the last `fan_out`."""
         link = self.link(account, service)
-        link.as_of = max(sent_at - self._settings.fan_out, link.as_of or float("-inf"))
+        link.as_of = max(sent_at - link.fan_out, link.as_of or float("-inf"))
 
     def max_age(self, node: Node) -> float:
         """Seconds a proof holds: the setting up to 1,000 items, growing with the size to 24 hours."""

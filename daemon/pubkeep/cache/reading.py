@@ -188,10 +188,13 @@ class Reader:
         doubt = self._known.doubts(node, request.ids, self._clock.boottime())
         page = await self._page(node, request)
         whole = node.record.copy is Copy.WHOLE
-        page = replace(page, complete=page.complete and whole and not page.unknown)
-        return self._answer(node, page, NodeState.SYNCED if not doubt else self._known.state(node), doubt)
+        if doubt:
+            page = replace(page, complete=page.complete and whole and not page.unknown, index=None, count=None)
+        state = self._known.state(node) if doubt else NodeState.SYNCED
+        return self._answer(node, page if doubt else replace(page, unknown=()), state, doubt)
 
     async def _page(self, node: Node, request: ItemsRequest) -> Page:
+        sequence = self._store.sequence
         if request.ids is not None:
             ids = list(dict.fromkeys(request.ids))
             page = await self._store.by_ids(node.record, ids, format=request.format, extra=request.extra)
@@ -205,7 +208,7 @@ class Reader:
                 format=request.format,
                 extra=request.extra,
             )
-        return asking.fit(page, request)
+        return asking.fit(replace(page, sequence=sequence), request)
 
     def _answer(self, node: Node, page: Page, state: NodeState, doubt: str) -> Answer:
         wall_of = self._clock.wall_of

@@ -20,6 +20,7 @@ from pubkeep.ports import Analysers, PubSubClient, Sessions, Store
 from pubkeep.sync.pager import Pager
 
 RSM = "http://jabber.org/protocol/rsm"
+PROSODY = (("pubsub", "service", "Prosody PubSub Service"), ("server", "im", "Prosody"))
 AGAIN = 3
 """So often a walk that the node's own changes spoiled is begun anew at once."""
 
@@ -95,7 +96,8 @@ class Syncer:
         if node.subscribed_epoch == epoch:
             return
         if node.link.rsm is None:
-            node.link.rsm = await self._pages(node, client)
+            await self._learn(node, client)
+        node.settle.fan_out = node.link.fan_out
         try:
             states = await client.subscriptions(node.key) if node.record.subscribed else ()
             state = "subscribed" if "subscribed" in states else await client.subscribe(node.key)
@@ -108,12 +110,23 @@ class Syncer:
         if state == "subscribed" and epoch == node.link.epoch:
             node.subscribed_epoch = epoch
 
-    async def _pages(self, node: Node, client: PubSubClient) -> bool:
-        """Whether the service says that it pages. Prosody ignores RSM and ejabberd's Mnesia reads all for each page."""
+    async def _learn(self, node: Node, client: PubSubClient) -> None:
+        """What disco#info shows of the service.
+
+        It pages where it says so: Prosody ignores RSM, and ejabberd's Mnesia reads the whole node for each page.
+        Prosody's own PubSub tells a change in the same step in which it can be read, and an overwritten item
+        moves to the end; everybody else is asked to show it.
+        """
+        link = node.link
+        service = node.key.account.partition("@")[2] if node.key.is_own_pep else node.key.service
         try:
-            return RSM in (await client.info(node.key.service)).features
+            info = await client.info(service)
         except (NotFound, NotAllowed, Refused, NotSupported):
-            return False
+            link.rsm = False
+            return
+        link.rsm = RSM in info.features
+        if any(identity in PROSODY for identity in info.identities):
+            link.fan_out, link.order = 0.0, "publish"
 
     async def _walk(self, node: Node, client: PubSubClient, progress: Progress) -> Outcome:
         pager = Pager(bool(node.link.rsm), self._settings.max_items)
