@@ -2,7 +2,7 @@
 """Pubkeep and its accounts, as coroutines."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -180,7 +180,7 @@ class Pubkeep:
         """Analysers.Test: the JSON."""
         return str((await self.call(ROOT, "Analysers", "Test", "ss", name, xml))[0])
 
-    async def watch(self, kind: str = "") -> AsyncIterator[Change]:
+    async def watch(self, kind: str = "") -> AsyncGenerator[Change, None]:
         """NodeChanged signals, of one type or of all; begins before it yields, and never ends by itself.
 
         Raises:

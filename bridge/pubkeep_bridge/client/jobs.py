@@ -19,7 +19,8 @@ class Job:
         self.path = ""
         self._signals: asyncio.Queue[Signal] = asyncio.Queue()
         self._ends: list[Callable[[], Awaitable[None]]] = []
-        self._result: Mapping[str, Any] = {}
+        self.outcome: Mapping[str, Any] | None = None
+        """The result, once it is done."""
 
     async def listen(self) -> None:
         """Follow all jobs, before one is made: so nothing of it is lost."""
@@ -42,7 +43,7 @@ class Job:
                     _, state, error, message, result = signal.body
                     if state != "done":
                         raise PubkeepError(error, message)
-                    self._result = {key: variant.value for key, variant in result.items()}
+                    self.outcome = {key: variant.value for key, variant in result.items()}
                     return
                 if signal.path == self.path and signal.member == "PropertiesChanged":
                     changed = signal.body[1]
@@ -56,9 +57,10 @@ class Job:
 
     async def result(self) -> Mapping[str, Any]:
         """Wait for the end. Raises as `progress`."""
-        async for _ in self.progress():
-            pass
-        return self._result
+        if self.outcome is None:
+            async for _ in self.progress():
+                pass
+        return self.outcome or {}
 
     async def cancel(self) -> None:
         """Job.Cancel."""

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""What can be typed. `docs/pubkeep.md` is the manual; a test holds the two against each other."""
+
+import argparse
+
+EPILOG = """examples:
+  pubkeep account add juliet@example.org
+  pubkeep get pubsub.example.org urn:xmpp:microblog:0
+  pubkeep search 'spring onions' --type blog
+
+SERVICE is a JID; - means the account's own PEP.
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 nothing found, 4 no daemon, 130 interrupted."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and options."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print JSON: one document, or one line each for watch")
+    shared.add_argument("--bus", default="session", help="session (default), system, or an address")
+    one = argparse.ArgumentParser(add_help=False, parents=[shared])
+    one.add_argument("--account", default="", metavar="JID", help="which account; the only one by default")
+    node = argparse.ArgumentParser(add_help=False, parents=[one])
+    node.add_argument("service", help="JID of the service, or - for the account's own PEP")
+    node.add_argument("node", help="name of the node")
+
+    main = argparse.ArgumentParser(
+        "pubkeep",
+        description="Ask pubkeepd for PubSub items, and see what it keeps.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    main.add_argument("--version", action="version", version=f"pubkeep {_version()}")
+    commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, words: str, parent: argparse.ArgumentParser, example: str = "") -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=words,
+            description=f"{words[0].upper()}{words[1:]}.",
+            parents=[parent],
+            epilog=f"example: pubkeep {name} {example}" if example else "",
+        )
+
+    add("status", "show the daemon and its accounts", shared)
+    _account(add("account", "add, list and remove accounts", shared), shared)
+
+    get = add("get", "read items of a node", node, "pubsub.example.org urn:xmpp:microblog:0 --max 5")
+    get.add_argument("--max", type=int, metavar="N", help="so many (default 50)")
+    get.add_argument("--before", metavar="ID", help="those just before this item")
+    get.add_argument("--after", metavar="ID", help="those just after this item")
+    get.add_argument("--ids", nargs="+", metavar="ID", help="just these")
+    get.add_argument("--freshness", choices=("auto", "cache", "service", "quick"), help="where from (default auto)")
+    get.add_argument("--max-age", type=int, metavar="S", help="a copy proved no longer ago will do; 0: one round trip")
+    get.add_argument("--xml", action="store_true", help="print the payloads as they are")
+
+    publish = add("publish", "publish items", node, "pubsub.example.org news entry.xml")
+    publish.add_argument("files", nargs="*", metavar="FILE", help="one payload each; standard input by default")
+    publish.add_argument("--id", action="append", metavar="ID", help="the item's id; once for each payload")
+
+    retract = add("retract", "delete items at the service", node, "pubsub.example.org news 1f2e3d")
+    retract.add_argument("ids", nargs="+", metavar="ID", help="the items")
+
+    nodes = add("nodes", "list the nodes that are kept", one, "--state error")
+    nodes.add_argument("--type", help="of this type")
+    nodes.add_argument("--state", help="in this state")
+    nodes.add_argument("--service", help="at this service")
+
+    add("sync", "fetch a node whole and keep it, with a progress bar", node, "pubsub.example.org news")
+    add("explain", "say why a node is, or is not, answered from the cache", node, "pubsub.example.org news")
+
+    search = add("search", "find items by their words", shared, "'spring onions' -radish gard*")
+    search.add_argument("words", nargs="+", help='words, "phrases", prefix*, -not, OR')
+    search.add_argument("--type", action="append", help="only items of this type")
+    search.add_argument("--node", action="append", help="only items of this node")
+    search.add_argument("--limit", type=int, default=20, metavar="N", help="so many (default 20)")
+    search.add_argument("--since", type=int, metavar="SEQUENCE", help="only what changed after it")
+
+    lookup = add("lookup", "show items by their addresses", shared)
+    lookup.add_argument("uris", nargs="+", metavar="URI", help="as search and get print them with --json")
+
+    forget = add("forget", "drop our copy of nodes, never the service's", one)
+    forget.add_argument("--service", help="of this service")
+    forget.add_argument("--node", help="of this node")
+    forget.add_argument("--type", help="of this type")
+    forget.add_argument("--everything", action="store_true", help="all that is held")
+    forget.add_argument("--dry-run", action="store_true", help="only say how many items would go")
+
+    analysers = add("analysers", "list the analysers, or describe one", shared, "blog --test entry.xml")
+    analysers.add_argument("name", nargs="?", help="describe this one")
+    analysers.add_argument("--test", metavar="FILE", help="show what it makes of a payload")
+
+    watch = add("watch", "print changes as they happen", shared, "--type blog")
+    watch.add_argument("--type", default="", help="only of this type")
+
+    setup = add("setup", "install the systemd unit and the activation file for this user", shared)
+    setup.add_argument("--undo", action="store_true", help="remove them again")
+    return main
+
+
+def _account(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="add an account; asks for the password", parents=[shared])
+    add.add_argument("jid", help="user@example.org")
+    add.add_argument("--host", help="where to connect to, instead of what DNS says")
+    add.add_argument("--port", type=int, help="and the port")
+    add.add_argument("--tls", choices=("required", "direct", "allow-plaintext"), help="default: required")
+    password = actions.add_parser("password", help="give another password", parents=[shared])
+    password.add_argument("jid", help="the account")
+    for action in (add, password):
+        action.add_argument("--password-file", metavar="FILE", help="read it from a file's first line; - for stdin")
+    actions.add_parser("list", help="list the accounts", parents=[shared])
+    for name, words in (("remove", "remove an account and what is held for it"), ("connect", "connect now")):
+        actions.add_parser(name, help=words, parents=[shared]).add_argument("jid", help="the account")
+
+
+def _version() -> str:
+    from pubkeep_bridge import __version__
+
+    return __version__

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The commands about nodes and about everything that is held."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from pubkeep_bridge.cli import render
+from pubkeep_bridge.cli.items import listing, service
+from pubkeep_bridge.cli.run import DONE, NOTHING
+from pubkeep_bridge.client.client import Pubkeep
+
+BAR = 40
+"""Columns of a progress bar."""
+
+
+async def nodes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """The nodes that are kept."""
+    where = {
+        "account": arguments.account,
+        "type": arguments.type,
+        "state": arguments.state,
+        "service": arguments.service,
+    }
+    found = await pubkeep.nodes(**{key: value for key, value in where.items() if value})
+    if arguments.json:
+        render.document(found)
+    elif found:
+        rows = [
+            (
+                n["state"],
+                n["items"],
+                n["type"] or "-",
+                render.date(n["synced_at"]),
+                n["service"],
+                n["node"],
+                n["message"],
+            )
+            for n in found
+        ]
+        render.table(("STATE", "ITEMS", "TYPE", "VERIFIED", "SERVICE", "NODE", ""), rows)
+    return DONE if found else NOTHING
+
+
+async def sync(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Fetch a node whole; interrupting cancels the job."""
+    account = await pubkeep.account(arguments.account)
+    job = await account.synchronise(service(arguments), arguments.node)
+    try:
+        async for done, total in job.progress():
+            if not arguments.json:
+                _progress(done, total)
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            await job.cancel()
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+        raise
+    result = await job.result()
+    if arguments.json:
+        render.document(result)
+    else:
+        _progress(result["items"], result["items"])
+        print(f"\n{result['items']} items are here" if sys.stderr.isatty() else f"{result['items']} items are here")
+    return DONE
+
+
+def _progress(done: int, total: int) -> None:
+    """A bar in a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return
+    filled = BAR * done // total if total else 0
+    words = f"{done} of {total}" if total else f"{done}"
+    print(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {words} ", end="", file=sys.stderr, flush=True)
+
+
+async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Why a node is (not) cached."""
+    account = await pubkeep.account(arguments.account)
+    found = await account.explain(service(arguments), arguments.node)
+    if arguments.json:
+        render.document(found)
+        return DONE
+    print(render.clean(found.pop("words")))
+    tried, reasons = found.pop("tried"), found.pop("reasons")
+    for name, reason in zip(tried, reasons, strict=True):
+        print(f"analyser {render.clean(name)}: {render.clean(reason)}")
+    render.pairs({key: render.date(v) if key in ("verified_at", "next_attempt") else v for key, v in found.items()})
+    return DONE
+
+
+async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Items by their words, newest first."""
+    query: dict[str, object] = {"text": " ".join(arguments.words)}
+    query |= {"types": arguments.type} if arguments.type else {}
+    query |= {"nodes": arguments.node} if arguments.node else {}
+    found = await pubkeep.search(json.dumps(query), limit=arguments.limit, since=arguments.since)
+    if arguments.json:
+        render.document({"items": found.items, "removed": found.removed, "meta": found.meta})
+        return DONE if found.items or found.removed else NOTHING
+    listing(found.items)
+    for uri in found.removed:
+        print(f"gone  {render.clean(uri)}")
+    words = f"{found.meta['took_us'] / 1000:.1f} ms; sequence {found.meta['sequence']}"
+    if "cursor" in found.meta:
+        words += "; there are more: raise --limit"
+    if found.meta["incomplete"]:
+        words += f"; {found.meta['incomplete']} nodes in scope are not synced"
+    render.note(words)
+    return DONE if found.items or found.removed else NOTHING
+
+
+async def lookup(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Items by their addresses."""
+    found, missing = await pubkeep.lookup(arguments.uris, format="both" if arguments.json else "json")
+    if arguments.json:
+        render.document({"items": found, "missing": missing})
+    else:
+        listing(found)
+        for uri in missing:
+            render.note(f"not held: {uri}")
+    return DONE if found else NOTHING
+
+
+async def forget(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Drop our copy."""
+    where = {"account": arguments.account, "service": arguments.service, "node": arguments.node, "type": arguments.type}
+    number = await pubkeep.forget(
+        {key: value for key, value in where.items() if value},
+        everything=arguments.everything or None,
+        dry_run=arguments.dry_run or None,
+    )
+    if arguments.json:
+        render.document({"items": number})
+    else:
+        print(f"{number} items {'would go' if arguments.dry_run else 'are forgotten'}")
+    return DONE
+
+
+async def analysers(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """All analysers, one, or what one makes of a payload."""
+    if arguments.name and arguments.test:
+        print(await pubkeep.test_analyser(arguments.name, Path(arguments.test).read_text(encoding="utf-8")))
+        return DONE
+    if arguments.name:
+        found = await pubkeep.describe_analyser(arguments.name)
+        render.document(found) if arguments.json else render.pairs(found)
+        return DONE
+    every = await pubkeep.analysers()
+    if arguments.json:
+        render.document(every)
+    else:
+        rows = [(a["name"], a["type"], a["matched"], a["source"], a["node"], a["namespace"]) for a in every]
+        render.table(("NAME", "TYPE", "NODES", "SOURCE", "PREFIX", "NAMESPACE"), rows)
+    return DONE
+
+
+async def watch(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Changes as they happen, until interrupted."""
+    async for change in pubkeep.watch(arguments.type):
+        if arguments.json:
+            render.document(change)
+            continue
+        ids = ", ".join([*change.published, *(f"-{item_id}" for item_id in change.retracted)])
+        print(render.clean(f"{change.what:8} {change.type or '-':8} {change.service} {change.node} {ids}"), flush=True)
+    return DONE

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Runs a command on the bus and turns its end into an exit status."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import os
+import sys
+
+from pubkeep_bridge.bus import NoBus
+from pubkeep_bridge.client.client import connect
+from pubkeep_bridge.client.errors import NotReady, NotRunning, PubkeepError
+
+DONE, FAILED, USAGE, NOTHING, NO_DAEMON, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+_MODULES = {"account": "accounts", "status": "accounts", "get": "items", "publish": "items", "retract": "items"}
+"""Module of each command; the others are in nodes."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it. Returns the exit status."""
+    try:
+        status = asyncio.run(_run(arguments))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (NoBus, NotRunning, NotReady) as error:
+        return _say(error, NO_DAEMON)
+    except (PubkeepError, OSError, UnicodeDecodeError) as error:
+        return _say(error, FAILED)
+    return status
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    module = importlib.import_module(f"pubkeep_bridge.cli.{_MODULES.get(arguments.command, 'nodes')}")
+    async with connect(arguments.bus) as pubkeep:
+        status: int = await getattr(module, arguments.command)(pubkeep, arguments)
+        return status
+
+
+def _say(error: Exception, status: int) -> int:
+    print(f"pubkeep: {error}", file=sys.stderr)
+    return status
