@@ -115,7 +115,7 @@ async def test_a_deleted_node_is_gone_and_comes_back_when_it_is_made_anew(world:
     await blog.owner(SERVICE, BLOG, "delete")
 
     async def gone() -> bool:
-        return (await world.pubkeep.nodes())[0]["state"] == "gone"
+        return bool((await world.pubkeep.nodes())[0]["state"] == "gone")
 
     await until(gone)
     with pytest.raises(NotFound):
@@ -157,7 +157,7 @@ async def test_a_payload_keeps_what_foreign_namespaces_say(world: World, blog: A
     xml = (
         "<entry xmlns='http://www.w3.org/2005/Atom' xmlns:thr='http://purl.org/syndication/thread/1.0'"
         " xmlns:o='urn:other' o:mark='1'><title>T</title><link rel='replies' href='x' thr:count='3'/>"
-        "<o:extra o:deep='&lt;&amp;'>émoji 😀 &#13; end</o:extra></entry>"
+        "<o:extra o:deep='&lt;&amp;'>émoji 😀 ]]&gt; end</o:extra></entry>"
     )
 
     await alice.create_node(SERVICE, f"{BLOG}/foreign", {"pubsub#max_items": "10"})
@@ -235,7 +235,7 @@ async def test_a_job_for_a_missing_node_fails_with_a_named_error(world: World) -
 
     job = await alice.synchronise(SERVICE, "missing")
 
-    with pytest.raises(PubkeepError, match="missing at pubsub.localhost: there is no such node") as error:
+    with pytest.raises(PubkeepError, match=r"missing at .*: there is no such node") as error:
         await job.result()
     assert error.value.leaf == "NotFound"
 
@@ -248,7 +248,8 @@ async def test_changes_are_told_by_a_signal_after_which_a_read_shows_them(world:
     await world.pubkeep.status()  # the match is set before this is answered
 
     await blog.publish(SERVICE, BLOG, "new", entry(100))
-    change = await asyncio.wait_for(coming, 10)
+    while (change := await asyncio.wait_for(coming, 10)).what != "items":
+        coming = asyncio.ensure_future(anext(changes))
     answer = await alice.get_items(SERVICE, BLOG, max=1, freshness="cache")
     await changes.aclose()
 
@@ -357,7 +358,7 @@ async def test_a_restarted_server_that_lost_everything_is_noticed(world: World, 
     await until(lambda: _state(world, "online"))
 
     async def gone() -> bool:
-        return (await world.pubkeep.nodes())[0]["state"] == "gone"
+        return bool((await world.pubkeep.nodes())[0]["state"] == "gone")
 
     await until(gone)
 
@@ -405,6 +406,7 @@ async def test_another_program_that_takes_the_resource_stops_the_account(world: 
 async def test_a_swallowing_link_is_noticed_by_the_keepalive(prosody: Prosody, world: World, blog: Author) -> None:
     world.daemon.stop()
     world.daemon.environ |= {"PUBKEEP_XMPP_KEEPALIVE_INTERVAL": "1", "PUBKEEP_XMPP_KEEPALIVE_TIMEOUT": "1"}
+    world.daemon.environ |= {"PUBKEEP_XMPP_NEGOTIATION_TIMEOUT": "2"}
     await world.start()
     async with Proxy(prosody.port) as proxy:
         alice = await world.add(port=proxy.port)

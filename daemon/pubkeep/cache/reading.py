@@ -73,6 +73,7 @@ class Reader:
         self._settings = settings
         self._analysed: OrderedDict[NodeKey, tuple[Analysis | None, float]] = OrderedDict()
         self._refused: OrderedDict[NodeKey, tuple[PubkeepError, float]] = OrderedDict()
+        self._adopting = asyncio.Lock()
         self._background: set[asyncio.Task[Answer]] = set()
 
     async def get_items(self, key: NodeKey, request: ItemsRequest) -> Answer:
@@ -283,6 +284,8 @@ class Reader:
     async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:
         """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
         if (node := self._known.node(key)) is not None:
+            if node.hidden:
+                await self._applier.save(node, state=NodeState.STALE, reason="readable again", error="")
             if self._known.needs_proof(node):
                 self._planner.want(node, urgent=True)
             return node.record.analysis
@@ -302,12 +305,12 @@ class Reader:
 
     async def adopt(self, key: NodeKey, analysis: Analysis | None, wanted_by: str) -> Node:
         """Somebody wants this node from now on."""
-        if (node := self._known.node(key)) is None:
-            record = NodeRecord(0, key, NodeState.STALE, "not fetched yet", analysis, wanted_by)
-            record = await self._store.save_node(record)
-            node = self._known.node(key) or self._known.add(record)
-            self._analysed.pop(key, None)
-            self._applier.tell(node, "state", None)
+        async with self._adopting:  # several first readers at once make one row
+            if (node := self._known.node(key)) is None:
+                record = NodeRecord(0, key, NodeState.STALE, "not fetched yet", analysis, wanted_by)
+                node = self._known.add(await self._store.save_node(record))
+                self._analysed.pop(key, None)
+                self._applier.tell(node, "state", None)
         self._planner.want(node, urgent=True)
         return node
 

@@ -6,6 +6,7 @@ Readers have connections of their own: on a shared one their p99 during a sync i
 """
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from pubkeep.errors import Failed, PubkeepError, StorageFull, Unavailable
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -61,6 +64,7 @@ def _translated(error: BaseException) -> PubkeepError:
         return Failed("the database: the file is damaged or not a database of this program; move it away")
     if name.startswith("SQLITE_IOERR"):
         return Failed("the database: the disk reports an error; the system's log says more")
+    log.error("the database: %s: %s", name or type(error).__name__, error)
     return Failed("the database: a request failed; the log says more")
 
 
