@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""A store on disk; the contract suite runs on every engine that this fixture offers."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pubkeep import payload
+from pubkeep.clock import Clock
+from pubkeep.model import Analysis, NewItem, NodeKey, NodeRecord, NodeState, Parsed
+from pubkeep.storage.store import Store
+
+KEY = NodeKey("alice@localhost", "pubsub.localhost", "urn:xmpp:microblog:0")
+
+
+def item(item_id: str, text: str = "", published: int = 0) -> NewItem:
+    """An item whose payload is its text."""
+    xml = f"<entry xmlns='urn:x'>{text or item_id}</entry>"
+    parsed = Parsed(json=f'{{"title":"{item_id}"}}', title=item_id, text=text or item_id, published=published)
+    return NewItem(item_id, "", xml, payload.digest(xml), parsed)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store with the account alice@localhost."""
+    store = await Store.open(tmp_path / "data" / "pubkeep.db", Clock())
+    await store.add_account("alice@localhost", "pubkeep-1", uid=0, enabled=True, host="", port=0, tls="required")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def node(store: Store) -> NodeRecord:
+    """A stored blog."""
+    return await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis("blog", "blog", to_sync=True)))

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""The store against a model in plain Python: ids, order, digests, counters, tombstones, whatever is applied."""
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from pubkeep.clock import Clock
+from pubkeep.model import Analysis, NodeRecord, NodeState, SearchRequest
+from pubkeep.storage.store import Store
+from tests.daemon.storage.conftest import KEY, item
+
+T = TypeVar("T")
+
+IDS = st.sampled_from([f"i{n}" for n in range(8)])
+TEXTS = st.sampled_from(["apple", "pear", "plum apple"])
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Applies at random and compares."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "s" / "pubkeep.db"
+        self.order: list[str] = []
+        self.texts: dict[str, str] = {}
+        self.changed: dict[str, bool] = {}
+        self.run(self.open())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    async def open(self) -> None:
+        self.store = await Store.open(self.path, Clock())
+        await self.store.add_account("alice@localhost", "x", uid=0, enabled=True, host="", port=0, tls="required")
+        analysis = Analysis("blog", "blog", to_sync=True)
+        self.node: NodeRecord = await self.store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=analysis))
+        self.since = self.store.sequence
+
+    @rule(items=st.lists(st.tuples(IDS, TEXTS), max_size=5, unique_by=lambda each: each[0]), moves=st.booleans())
+    def upsert(self, items: list[tuple[str, str]], moves: bool) -> None:
+        applied = self.run(self.store.apply(self.node, [item(*each) for each in items], moves=moves))
+        expected = [name for name, text in items if self.texts.get(name) != text]
+        for name, text in items:
+            if moves and name in self.order:
+                self.order.remove(name)
+            if name not in self.order:
+                self.order.append(name)
+            self.texts[name] = text
+        for name in expected:
+            self.changed[name] = True
+        assert list(applied.published) == expected
+
+    @rule(names=st.lists(IDS, max_size=3))
+    def remove(self, names: list[str]) -> None:
+        applied = self.run(self.store.apply(self.node, removals=names))
+        gone = [name for name in dict.fromkeys(names) if name in self.texts]
+        for name in gone:
+            self.order.remove(name)
+            del self.texts[name]
+            self.changed[name] = False
+        assert sorted(applied.retracted) == sorted(gone)
+
+    @rule(data=st.data())
+    def reorder(self, data: st.DataObject) -> None:
+        order = data.draw(st.permutations(self.order))
+        self.run(self.store.apply(self.node, order=order))
+        self.order = list(order)
+
+    @precondition(lambda self: self.order)
+    @rule()
+    def restart(self) -> None:
+        self.run(self.store.close())
+        self.store = self.run(Store.open(self.path, Clock()))
+
+    @invariant()
+    def same(self) -> None:
+        page = self.run(self.store.page(self.node, limit=100))
+        assert [row.id for row in page.items] == self.order
+        (stored,) = self.run(self.store.nodes("alice@localhost"))
+        assert stored.items == len(self.order)
+        result = self.run(self.store.search(SearchRequest("apple", since=self.since), ["alice@localhost"]))
+        now = {name for name, there in self.changed.items() if there and "apple" in self.texts[name]}
+        assert {row.id for row in result.items} == now
+        assert {uri.rpartition("=")[2] for uri in result.removed} == set(self.changed) - now
+
+    def teardown(self) -> None:
+        self.run(self.store.close())
+        database = sqlite3.connect(self.path)
+        database.execute("INSERT INTO item_fts(item_fts, rank) VALUES ('integrity-check', 1)")
+        database.close()
+        self.loop.close()
+        self.folder.cleanup()
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Created, migrated, refused: what happens to a database when the daemon starts."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from pubkeep.clock import Clock
+from pubkeep.errors import Failed
+from pubkeep.model import NodeRecord, NodeState
+from pubkeep.storage.migrate import HEAD
+from pubkeep.storage.store import Store
+from tests.daemon.storage.conftest import KEY, item
+
+ROOT = Path(__file__).parents[2]
+
+
+def config(path: Path) -> Config:
+    """Alembic as people run it, on this database."""
+    made = Config(str(ROOT / "migrations" / "alembic.ini"))
+    made.cmd_opts = type("Options", (), {"x": [f"url=sqlite:///{path}"]})()  # type: ignore[assignment]
+    return made
+
+
+def schema(path: Path) -> list[tuple[str, ...]]:
+    database = sqlite3.connect(path)
+    rows = database.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+    database.close()
+    return rows
+
+
+def test_the_programs_head_is_alembics() -> None:
+    assert ScriptDirectory.from_config(config(Path("x"))).get_current_head() == HEAD
+
+
+def test_autogenerate_finds_no_difference(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    command.upgrade(config(path), "head")
+
+    command.check(config(path))
+
+
+def test_the_command_line_finds_the_database_of_the_daemon(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "head"],
+        cwd=ROOT / "migrations",
+        env={"XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "pubkeep" / "pubkeep.db").exists()
+
+
+async def test_up_down_and_up_again_with_rows_in(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store = await Store.open(path, Clock())
+    await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+    node = await store.save_node(NodeRecord(0, KEY, NodeState.STALE))
+    await store.apply(node, [item("a")])
+    await store.close()
+    before = schema(path)
+
+    await asyncio.to_thread(command.downgrade, config(path), "base")
+    empty = [name for kind, name, _ in schema(path) if kind == "table" and not name.startswith(("sqlite_", "alembic"))]
+    await asyncio.to_thread(command.upgrade, config(path), "head")
+
+    assert empty == []
+    assert schema(path) == before
+
+
+async def test_a_newer_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    await (await Store.open(path, Clock())).close()
+    database = sqlite3.connect(path)
+    database.execute("UPDATE alembic_version SET version_num = 'zz9'")
+    database.commit()
+    database.close()
+    before = schema(path)
+
+    with pytest.raises(Failed, match=f"newer version of this program wrote it .revision zz9, this one knows {HEAD}"):
+        await Store.open(path, Clock())
+
+    assert schema(path) == before
+
+
+async def test_an_ordinary_start_imports_no_alembic(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    await (await Store.open(path, Clock())).close()
+    code = (
+        "import asyncio, sys; from pathlib import Path; from pubkeep.clock import Clock;"
+        "from pubkeep.storage.store import Store;"
+        f"asyncio.run(Store.open(Path({str(path)!r}), Clock())) and None;"
+        "sys.stdout.write(str('alembic' in sys.modules)); sys.stdout.flush(); import os; os._exit(0)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert run.stdout == "False", run.stderr
+
+
+async def test_two_daemons_starting_together_both_come_up(tmp_path: Path) -> None:
+    for round_number in range(4):
+        path = tmp_path / str(round_number) / "pubkeep.db"
+        code = (
+            "import asyncio, sys; from pathlib import Path; from pubkeep.clock import Clock;"
+            "from pubkeep.storage.store import Store\n"
+            "async def main():\n"
+            f"    store = await Store.open(Path({str(path)!r}), Clock())\n"
+            "    await store.close()\n"
+            "asyncio.run(main())"
+        )
+        both = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(2)]
+        for process in both:
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 0, errors.decode()
+
+
+async def test_killed_in_the_middle_of_a_migration_it_starts_again(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    code = (
+        "import os, sqlite3, sys; from pathlib import Path\n"
+        "from sqlalchemy import event\n"
+        "from pubkeep.storage.engines import make_private, writer_engine\n"
+        "from pubkeep.storage.migrate import migrate\n"
+        f"path = Path({str(path)!r}); make_private(path); engine = writer_engine(path); number = 0\n"
+        "@event.listens_for(engine, 'after_cursor_execute')\n"
+        "def count(connection, cursor, statement, *rest):\n"
+        "    global number\n"
+        "    number += statement.lstrip().startswith('CREATE')\n"
+        "    if number == int(sys.argv[1]): os._exit(9)\n"
+        "migrate(engine, path)\n"
+    )
+    for kill_at in (1, 3, 6):
+        run = subprocess.run([sys.executable, "-c", code, str(kill_at)], capture_output=True)
+        assert run.returncode == 9, run.stderr
+
+    store = await Store.open(path, Clock())
+    assert await store.accounts() == []
+    await store.close()
