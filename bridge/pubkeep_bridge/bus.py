@@ -180,10 +180,13 @@ class Bus:
             address = os.environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={os.environ.get('XDG_RUNTIME_DIR')}/bus"
         elif address == "system":
             address = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or "unix:path=/run/dbus/system_bus_socket"
+        raw = None
         try:
             raw = _aio.MessageBus(address, negotiate_unix_fd=fds)
             await raw.connect()
         except Exception as error:  # noqa: BLE001 (the libraries raise whatever comes up)
+            if raw is not None and raw._sock is not None:
+                raw._sock.close()
             words = "log in to a desktop, or start with dbus-run-session"
             raise NoBus(f"the message bus at {address} cannot be reached ({error}): {words}") from None
         raw._writer = _Writer(raw, fds=fds)
@@ -203,6 +206,7 @@ class Bus:
         """Leave the bus."""
         self._bus.disconnect()
         await self.disconnected
+        self._bus._sock.close()  # dbus-next only shuts it down
 
     async def _wait_for_end(self) -> None:
         with contextlib.suppress(Exception):

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def config(path: Path) -> Config:
     """Alembic as people run it, on this database."""
     made = Config(str(ROOT / "migrations" / "alembic.ini"))
-    made.cmd_opts = type("Options", (), {"x": [f"url=sqlite:///{path}"]})()  # type: ignore[assignment]
+    made.cmd_opts = type("Options", (), {"x": [f"url=sqlite:///{path}"]})()
     return made
 
 

@@ -8,7 +8,7 @@ name, a property the property, `set_X` a writable one. Results are lists in the 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from xml.sax.saxutils import quoteattr
 
@@ -99,8 +99,9 @@ class Served:
 class Objects:
     """What is exported on one connection."""
 
-    def __init__(self, bus: Bus, root: str) -> None:
+    def __init__(self, bus: Bus, root: str, load: Callable[[str], contract.Interface] = contract.load) -> None:
         self._bus = bus
+        self._load = load
         self._root = root
         self._objects: dict[str, dict[str, Served]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,14 +125,14 @@ class Objects:
 
     def signal(self, path: str, interface: str, member: str, *arguments: object) -> None:
         """Send a signal of the contract."""
-        self._bus.emit(path, interface, member, contract.load(interface).signals[member], arguments)
+        self._bus.emit(path, interface, member, self._load(interface).signals[member], arguments)
 
     def changed(self, path: str, interface: str, *names: str) -> None:
         """These properties have new values; told as their annotation says."""
         served = self._objects.get(path, {}).get(interface)
         if served is None:
             return
-        properties = contract.load(interface).properties
+        properties = self._load(interface).properties
         values = {n: _value(served, n, properties[n]) for n in names if properties[n].emits == "true"}
         invalidated = [name for name in names if properties[name].emits == "invalidates"]
         if values or invalidated:
@@ -202,7 +203,7 @@ class Objects:
             raise DBusError(
                 "UnknownInterface", f"{call.path} has no interface {interface or '(any)'} with {call.member}"
             )
-        method = contract.load(interface).methods.get(call.member)
+        method = self._load(interface).methods.get(call.member)
         if method is None:
             raise DBusError("UnknownMethod", f"{interface} has no method {call.member}")
         _check(call, method.takes)
@@ -213,7 +214,7 @@ class Objects:
         """The interface of a call that names none."""
         for interface in (*served, _PEER, _INTROSPECTABLE, _PROPERTIES):
             if (interface, call.member) in _STANDARD or (
-                interface in served and call.member in contract.load(interface).methods
+                interface in served and call.member in self._load(interface).methods
             ):
                 return interface
         return ""
@@ -246,7 +247,7 @@ class Objects:
             raise DBusError("UnknownInterface", f"{call.path} has no interface {name}")
         if call.member == "GetAll":
             return [self._values(served)]
-        wanted = contract.load(name).properties.get(call.body[1])
+        wanted = self._load(name).properties.get(call.body[1])
         if wanted is None:
             raise DBusError("UnknownProperty", f"{name} has no property {call.body[1]}")
         if call.member == "Get":
@@ -258,9 +259,8 @@ class Objects:
         await getattr(served, f"set_{call.body[1]}")(call.body[2].value)
         return []
 
-    @staticmethod
-    def _values(served: Served) -> dict[str, Any]:
-        properties = contract.load(served.interface).properties
+    def _values(self, served: Served) -> dict[str, Any]:
+        properties = self._load(served.interface).properties
         return {name: _value(served, name, each) for name, each in properties.items()}
 
     def _introspect(self, path: str) -> str:
@@ -273,7 +273,7 @@ class Objects:
             ' "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">\n<node>',
             _STANDARD_XML if served else "",
             _MANAGER_XML if path == self._root else "",
-            *(f"\n  {contract.load(name).xml}" for name in served),
+            *(f"\n  {self._load(name).xml}" for name in served),
             *(f"\n  <node name={quoteattr(child)}/>" for child in children),
             "\n</node>\n",
         ]

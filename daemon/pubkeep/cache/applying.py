@@ -190,10 +190,13 @@ class Applier:
         analysis = node.record.analysis
         slices = Slices()
         for item in items:
-            xml = payload.to_xml(payload.first_child(item.element))
+            try:
+                xml, trouble = payload.to_xml(payload.first_child(item.element)), ""
+            except RecursionError:  # one bad item is refused by itself
+                xml, trouble = "", "the payload is nested too deep to be kept"
             digests[item.id] = mark = payload.digest(xml)
             if held.get(item.id) != mark:
-                parsed = await parse(self._analysers, node.key, analysis, item)
+                parsed = Parsed(error=trouble) if trouble else await parse(self._analysers, node.key, analysis, item)
                 changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
             await slices.pause()
         return changed, digests
