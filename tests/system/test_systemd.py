@@ -16,9 +16,11 @@ ROOT = Path(__file__).parents[2]
 
 SCRIPT = r"""
 set -eu
-get() { busctl --user --timeout=20 get-property im.pubkeep.Pubkeep1 /im/pubkeep/Pubkeep1 im.pubkeep.Pubkeep1.Manager "$1"; }
+name=im.pubkeep.Pubkeep1
+get() { busctl --user --timeout=20 get-property $name /im/pubkeep/Pubkeep1 $name.Manager "$1"; }
 pid() { systemctl --user show -P MainPID pubkeep.service; }
-until_active() { for _ in $(seq 100); do [ "$(systemctl --user is-active pubkeep.service)" = active ] && return; sleep .1; done; exit 9; }
+is() { [ "$(systemctl --user is-active pubkeep.service)" = "$1" ]; }
+until_active() { for _ in $(seq 100); do is active && return; sleep .1; done; exit 9; }
 
 $PUBKEEP setup
 systemd-analyze --user verify "$XDG_DATA_HOME/systemd/user/pubkeep.service"

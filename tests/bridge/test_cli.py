@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""What can be typed, what the manual says, and what a terminal never sees."""
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pubkeep_bridge.cli import render
+from pubkeep_bridge.cli.arguments import parser
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "pubkeep.md").read_text()
+
+
+def commands(found: argparse.ArgumentParser, prefix: str = "") -> dict[str, argparse.ArgumentParser]:
+    """All commands, `account add` among them."""
+    result: dict[str, argparse.ArgumentParser] = {}
+    for action in found._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                result |= commands(child, f"{prefix}{name} ") or {f"{prefix}{name}": child}
+    return result
+
+
+def test_the_manual_names_every_command_and_option() -> None:
+    rows = {row[0]: row for row in re.findall(r"^\| `([a-z ]+?)(?: [\[A-Z][^`]*)?` \|(.*)\|$", MANUAL, re.MULTILINE)}
+
+    assert set(rows) == set(commands(parser()))
+    for name, command in commands(parser()).items():
+        for action in command._actions:
+            for option in action.option_strings:
+                if option.startswith("--"):
+                    where = (
+                        MANUAL
+                        if option in ("--help", "--json", "--bus", "--account", "--password-file")
+                        else rows[name][1]
+                    )
+                    assert f"`{option}" in where, f"{name} {option}"
+
+
+def test_the_manual_lists_the_exit_statuses_of_the_program() -> None:
+    from pubkeep_bridge.cli import run
+
+    statuses = {run.DONE, run.FAILED, run.USAGE, run.NOTHING, run.NO_DAEMON, run.INTERRUPTED}
+
+    assert set(map(int, re.findall(r"^\| (\d+) \|", MANUAL, re.MULTILINE))) == statuses
+
+
+def test_every_command_helps() -> None:
+    for command in commands(parser()).values():
+        assert "--json" in command.format_help()
+
+
+def test_a_terminal_obeys_nothing_that_comes_from_the_network() -> None:
+    assert render.clean("a\x1b[31mred\x07\u202e\nb\u009b") == "a·[31mred·· b·"
+    assert render.fit("日本語", 5) == "日本…"
+    assert render.width("e\u0301") == 1
+
+
+def test_help_and_usage_need_no_bus_and_import_little() -> None:
+    code = (
+        "import sys; sys.argv = ['pubkeep', '--help']\n"
+        "from pubkeep_bridge.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'asyncio', 'sqlalchemy', 'slixmpp', 'pubkeep', 'xml', 'dbus_fast', 'dbus_next'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert run.returncode == 0, run.stderr
+    assert "search" in run.stdout
+
+
+def test_the_client_imports_nothing_of_the_daemon() -> None:
+    code = "import sys, pubkeep_bridge.client; sys.exit('pubkeep' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
