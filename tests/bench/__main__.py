@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""`make bench`: timings as ratios within one run, since absolute ones say more of the machine.
+
+Beside each figure stands the aim. Nothing here is part of the tests.
+"""
+
+import asyncio
+import os
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+from xml.etree import ElementTree as ET
+
+from pubkeep_bridge import contract
+from pubkeep_bridge.bus import LIBRARY, Bus
+from pubkeep_bridge.client import Account, Pubkeep, connect
+from pubkeep_bridge.service.objects import Objects, Served
+from tests.fixtures.author import PUBSUB, Author
+from tests.fixtures.buses import PrivateBus
+from tests.fixtures.component import NODE, RSM
+from tests.fixtures.daemon import DaemonProcess
+from tests.fixtures.prosody import PASSWORD, Prosody
+from tests.system.demo import ready
+from tests.system.test_paging import EXT, component
+
+ECHO = "org.example.Echo"
+GET = ("im.pubkeep.Pubkeep1.PubSub", "GetItems", "ssa{sv}")
+XML = f"""<node><interface name="{ECHO}"><method name="Echo">
+<arg name="a" type="s" direction="in"/><arg name="b" type="s" direction="in"/><arg name="c" type="a{{sv}}" direction="in"/>
+<arg name="items" type="a(sssssssxxsssa{{sv}})" direction="out"/><arg name="meta" type="a{{sv}}" direction="out"/>
+</method></interface></node>"""
+
+
+def line(what: str, value: str, aim: str) -> None:
+    """One result."""
+    print(f"  {what:58} {value:>16}   aim {aim}", flush=True)
+
+
+class Echo(Served):
+    """Answers with the same reply, without doing anything for it."""
+
+    interface: ClassVar[str] = ECHO
+
+    def __init__(self, reply: list[Any]) -> None:
+        self._reply = reply
+
+    async def Echo(self, *_: object) -> list[Any]:
+        return self._reply
+
+
+async def timed(call: Callable[[], Awaitable[object]]) -> float:
+    started = time.perf_counter()
+    await call()
+    return time.perf_counter() - started
+
+
+async def compare(
+    ours: Callable[[], Awaitable[object]], echo: Callable[[], Awaitable[object]], rounds: int
+) -> tuple[float, float, float]:
+    """(our p50, the echo's p50, ratio), one after the other so that the machine's moods hit both."""
+    for _ in range(100):
+        await ours()
+        await echo()
+    pairs = [(await timed(ours), await timed(echo)) for _ in range(rounds)]
+    first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return first, second, first / second
+
+
+async def in_flight(call: Callable[[], Awaitable[object]], rounds: int) -> float:
+    """Calls a second with 32 under way."""
+
+    async def worker() -> None:
+        for _ in range(rounds):
+            await call()
+
+    return 32 * rounds / await timed(lambda: asyncio.gather(*(worker() for _ in range(32))))
+
+
+async def reads(address: str, account: Account, node: str, size: int) -> None:
+    """Cached GetItems of 20 against a bare echo of the same reply, in a process of its own."""
+    client, options = await Bus.connect(address), {"max": _variant("u", 20)}
+
+    async def ours() -> list[Any]:
+        return await client.call("im.pubkeep.Pubkeep1", account.path, *GET, [EXT, node, options])
+
+    reply = await ours()
+    assert reply[1]["source"].value == "cache", reply[1]
+    pid = os.fork()
+    if pid == 0:
+        asyncio.set_event_loop(None)
+        os._exit(_echo_forever(address, reply))
+    await asyncio.sleep(0.5)
+
+    async def echo() -> list[Any]:
+        return await client.call(ECHO, "/echo", ECHO, "Echo", "ssa{sv}", [EXT, node, options])
+
+    first, second, ratio = await compare(ours, echo, 1000)
+    line(f"cached GetItems(20) / echo, {size} items, p50", f"{first * 1e3:.2f} ms {ratio:.2f}x", "1.3x")
+    a, b = await in_flight(ours, 50), await in_flight(echo, 50)
+    line(f"the same, 32 in flight, {size} items", f"{a:.0f}/s {b / a:.2f}x", "1.3x")
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+    await client.close()
+
+
+def _variant(signature: str, value: object) -> Any:
+    from pubkeep_bridge.bus import Variant
+
+    return Variant(signature, value)
+
+
+def _echo_forever(address: str, reply: list[Any]) -> int:
+    async def serve() -> None:
+        bus = await Bus.connect(address)
+        await bus.request_name(ECHO)
+        Objects(bus, "/echo", lambda _: contract.parse(XML)).export("/echo", Echo(reply))
+        await bus.disconnected
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(serve())
+    return 0
+
+
+async def bare_fetch(prosody: Prosody) -> float:
+    """Seconds in which slixmpp fetches the same pages and does nothing with them."""
+    async with Author(prosody, "alice", "bare") as author:
+        started = time.perf_counter()
+        after, number = None, 0
+        while True:
+            pubsub = ET.Element(f"{PUBSUB}pubsub")
+            ET.SubElement(pubsub, f"{PUBSUB}items", {"node": NODE})
+            rsm = ET.SubElement(pubsub, f"{RSM}set")
+            ET.SubElement(rsm, f"{RSM}max").text = "100"
+            if after:
+                ET.SubElement(rsm, f"{RSM}after").text = after
+            answer = await author.iq("get", EXT, pubsub)
+            number += len(list(answer.iter(f"{PUBSUB}item")))
+            after = answer.findtext(f"{PUBSUB}pubsub/{RSM}set/{RSM}last")
+            if number >= int(answer.findtext(f"{PUBSUB}pubsub/{RSM}set/{RSM}count") or 0):
+                return time.perf_counter() - started
+
+
+async def sync(pubkeep: Pubkeep, account: Account, prosody: Prosody) -> None:
+    """Sync of 10,000 items against the bare fetch, and what others feel of it."""
+    bare = await bare_fetch(prosody)
+    pauses: list[float] = []
+
+    async def feel() -> None:
+        while True:
+            pauses.append(await timed(pubkeep.status))
+            await asyncio.sleep(0.001)
+
+    feeling = asyncio.create_task(feel())
+    started = time.perf_counter()
+    job = await account.synchronise(EXT, NODE)
+    await job.result()
+    ours = time.perf_counter() - started
+    feeling.cancel()
+    line("sync of 10,000 items, of the bare fetch's rate", f"{10_000 / ours:.0f}/s {bare / ours:.0%}", "70 %")
+    line(
+        "longest wait of another call meanwhile (p99)",
+        f"{max(pauses) * 1e3:.0f} ({sorted(pauses)[len(pauses) * 99 // 100] * 1e3:.0f}) ms",
+        "20 ms",
+    )
+
+
+async def start(daemon: DaemonProcess, address: str) -> None:
+    """Start with 10,000 items held: the name, the first cached answer, memory."""
+    daemon.stop()
+    names, answers = [], []
+    for _ in range(5):
+        started = time.perf_counter()
+        process = daemon.start()
+        async with connect(address) as pubkeep:
+            await ready(pubkeep)
+            names.append(time.perf_counter() - started)
+            (account,) = await _accounts(pubkeep)
+            await account.get_items(EXT, NODE, max=20, freshness="cache")
+            answers.append(time.perf_counter() - started)
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+            rss = next(int(each.split()[1]) for each in status if each.startswith("VmRSS"))
+        daemon.stop()
+    line("start to name owned", f"{statistics.median(names):.2f} s", "0.15 s")
+    line("start to first cached answer", f"{statistics.median(answers):.2f} s", "0.45 s")
+    line("memory after it", f"{rss / 1024:.0f} MB", "70 MB")
+
+
+async def _accounts(pubkeep: Pubkeep) -> list[Account]:
+    while not (found := await pubkeep.accounts()):
+        await asyncio.sleep(0.005)
+    return found
+
+
+async def main() -> None:
+    """Everything, on one bus and one Prosody."""
+    print(f"{LIBRARY}, Python {sys.version.split()[0]}", flush=True)
+    prosody, bus = Prosody(), PrivateBus()
+    daemon = DaemonProcess(bus.address, prosody)
+    prosody.start()
+    daemon.start()
+    try:
+        for size in (1000, 10_000):
+            async with connect(bus.address) as pubkeep, component(prosody, size):
+                await ready(pubkeep)
+                accounts = await pubkeep.accounts()
+                address = {"host": "127.0.0.1", "port": prosody.port}
+                account = (
+                    accounts[0]
+                    if accounts
+                    else await pubkeep.add_account("alice@localhost", password=PASSWORD, **address)
+                )
+                await account.online()
+                await pubkeep.forget({}, everything=True)
+                if size == 10_000:
+                    await sync(pubkeep, account, prosody)
+                else:
+                    await (await account.synchronise(EXT, NODE)).result()
+                await reads(bus.address, account, NODE, size)
+        await start(daemon, bus.address)
+    finally:
+        daemon.remove()
+        bus.stop()
+        prosody.remove()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Services that page, and services that lie about it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pubkeep_bridge.client.errors import PubkeepError
+from tests.fixtures.component import NODE, entry
+from tests.fixtures.prosody import Prosody
+from tests.system.conftest import World
+
+pytestmark = pytest.mark.system
+EXT = "ext.localhost"
+
+
+@asynccontextmanager
+async def component(prosody: Prosody, number: int, lie: str = "") -> AsyncIterator[None]:
+    """A paging service, as a process of its own."""
+    arguments = ["-m", "tests.fixtures.component", str(prosody.component_port), str(number), lie]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    await asyncio.wait_for(process.stdout.readline(), 20)
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_node_of_a_paging_service_is_fetched_page_by_page(world: World) -> None:
+    async with component(world.prosody, 1234):
+        alice = await world.add()
+
+        job = await alice.synchronise(EXT, NODE)
+        seen = [done async for done, total in job.progress() if total == 1234]
+        answer = await alice.get_items(EXT, NODE, max=5000)
+
+        assert answer.meta["source"] == "cache"
+        assert [item.id for item in answer.items] == [f"i{n}" for n in range(1234)]
+        assert entry(1233).partition("<title>")[2].partition("<")[0] in answer.items[-1].xml
+        assert seen == sorted(seen)
+
+
+async def test_a_service_that_cuts_its_answers_is_paged_on(world: World) -> None:
+    async with component(world.prosody, 345, "truncate"):
+        alice = await world.add()
+
+        answer = await world.synced(alice, NODE, EXT)
+
+        assert len(answer.items) == 345
+
+
+@pytest.mark.parametrize(
+    ("lie", "words"), [("stuck", "twice|cursor does not advance"), ("count", "counts 346 items and lists")]
+)
+async def test_a_walk_that_proves_nothing_leaves_the_node_unsynced(world: World, lie: str, words: str) -> None:
+    async with component(world.prosody, 345, lie):
+        alice = await world.add()
+        job = await alice.synchronise(EXT, NODE)
+
+        with pytest.raises(PubkeepError, match=words):
+            await job.result()
+        answer = await alice.get_items(EXT, NODE, max=3)
+
+        assert answer.meta["source"] == "service"
+        assert [item.id for item in answer.items] == ["i342", "i343", "i344"]
+        assert [node["state"] for node in await world.pubkeep.nodes()] == ["error"]
