@@ -45,16 +45,19 @@ run: setup
 
 # -- checks ---------------------------------------------------------------------------------------
 
-check: setup needs
+check: lint
+	$(PYTEST) -q -m 'not slow and not system'
+
+.PHONY: lint
+lint: setup needs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) -q -m 'not slow and not system'
 
-test: setup needs
+test: lint
 	PUBKEEP_DBUS=fast $(PYTEST) $(TESTS)
-	PUBKEEP_DBUS=next $(PYTEST) -q -m dbus $(TESTS)
+	PUBKEEP_DBUS=next $(PYTEST) tests/bridge tests/system
 
 bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench

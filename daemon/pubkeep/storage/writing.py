@@ -5,6 +5,7 @@ The full-text index is kept here and not by triggers, which Alembic's batch mode
 told the text that it held before, which `item_text` keeps.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,10 @@ EARLIEST, DAY = 631_152_000, 86_400
 
 _FTS_DELETE = text("INSERT INTO item_fts(item_fts, rowid, text) VALUES ('delete', :tkey, :text)")
 _FTS_INSERT = text("INSERT INTO item_fts(rowid, text) VALUES (:tkey, :text)")
+_LAST_TKEYS = text(
+    "SELECT value, (SELECT max(tkey) FROM item WHERE tkey >= value << :bits AND tkey < (value + 1) << :bits)"
+    " FROM json_each(:seconds)"
+).bindparams(bits=TKEY_BITS)
 _MOVE = update(Item).where(Item.c.number == bindparam("b_number")).values(pos=bindparam("b_pos"))
 
 
@@ -71,8 +76,11 @@ class ItemChanges:
         payloads: list[dict[str, Any]] = []
         texts: list[dict[str, Any]] = []
         moved: list[dict[str, int]] = []
-        for item in {item.id: item for item in items}.values():
-            row = held.get(item.id)
+        each = {item.id: item for item in items}
+        seconds = {name: self._second(item, held.get(name)) for name, item in each.items()}
+        self._reserve(set(seconds.values()))
+        for item in each.values():
+            row, second = held.get(item.id), seconds[item.id]
             same = row is not None and row.digest == item.digest and row.publisher == item.publisher
             if row is None or moves:
                 last += 1
@@ -80,7 +88,6 @@ class ItemChanges:
                 moved.append({"b_number": row.number, "b_pos": last})
             if same:
                 continue
-            second = _second(item, self.wall if row is None else row.stored, self.wall)
             tkey = row.tkey if row is not None and row.tkey >> TKEY_BITS == second else self._tkey(second)
             values = _values(item, self.node) | {"tkey": tkey, "sequence": self.counter.next()}
             if row is None:
@@ -198,20 +205,24 @@ class ItemChanges:
     def _max(self, column: Any, *where: Any) -> int:
         return self.connection.execute(select(func.max(column)).where(*where)).scalar() or 0
 
+    def _second(self, item: NewItem, row: Any) -> int:
+        """The second an item counts to: its own date, where that says something, else that of its first day here."""
+        published = item.parsed.published // 1_000_000
+        if EARLIEST <= published <= self.wall // 1_000_000 + DAY:
+            return published
+        return (self.wall if row is None else int(row.stored)) // 1_000_000
+
+    def _reserve(self, seconds: set[int]) -> None:
+        """Look up the next free keys of these seconds, in one question."""
+        rows = self.connection.execute(_LAST_TKEYS, {"seconds": json.dumps(list(seconds.difference(self._next_tkeys)))})
+        for second, last in rows:
+            self._next_tkeys[second] = last + 1 if last is not None else second << TKEY_BITS
+
     def _tkey(self, second: int) -> int:
-        """The next free number of this second; 100,000 items of one date cost one look-up a transaction."""
-        if second not in self._next_tkeys:
-            low, high = second << TKEY_BITS, (second + 1) << TKEY_BITS
-            last = self._max(Item.c.tkey, Item.c.tkey >= low, Item.c.tkey < high)
-            self._next_tkeys[second] = max(last + 1, low)
+        """The next free key of this second."""
         tkey = self._next_tkeys[second]
         self._next_tkeys[second] += 1
         return tkey
-
-
-def _second(item: NewItem, stored: int, now: int) -> int:
-    published = item.parsed.published // 1_000_000
-    return published if EARLIEST <= published <= now // 1_000_000 + DAY else stored // 1_000_000
 
 
 def _values(item: NewItem, node: NodeRecord) -> dict[str, Any]:

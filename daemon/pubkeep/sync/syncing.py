@@ -142,6 +142,7 @@ class Syncer:
             if node.hidden:
                 await self._applier.save(node, state=NodeState.STALE, reason="readable again", error="")
             fresh = pager.take(listing)
+            ask()  # the service works on the next page while this one is stored
             held = await self._store.digests(node.record.number, [item.id for item in fresh])
             done = len(pager.ids) - len(fresh)
             named = node.settle.named_since((pager.sent_at or listing.sent_at) - node.settle.fan_out)
@@ -157,16 +158,27 @@ class Syncer:
                 doubt = pager.doubt(named) or ("" if holes == node.holes else node.hole)
                 outcome = await self._end(node, pager, racing, doubt, epoch)
 
-        while (query := pager.query()) is not None and not outcome.again:
-            if pager.paged:
-                await client.items(node.key, query, take)
-            else:
-                node.fetching = asyncio.Event()
-                try:
-                    await client.items(node.key, query, take)
-                finally:
-                    node.fetching.set()
+        under_way: list[asyncio.Task[None]] = []
+
+        def ask() -> None:
+            if (query := pager.query()) is not None:
+                under_way.append(asyncio.create_task(client.items(node.key, query, take)))
+
+        ask()
+        fetching = node.fetching = None if pager.paged else asyncio.Event()
+        try:
+            while under_way:
+                await under_way.pop(0)
+                if fetching is not None:
+                    fetching.set()
                     node.fetching = None
+        finally:
+            if fetching is not None:
+                fetching.set()
+                node.fetching = None
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
         self._applier.settle(node)
         return outcome
 

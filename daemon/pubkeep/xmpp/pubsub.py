@@ -208,6 +208,8 @@ class PubSub:
             value = read(stanza, sent_at, taken_at)
 
             async def work() -> None:
+                if future.cancelled():
+                    return  # who asked has given up
                 try:
                     result = await apply(value)
                 except Exception as error:  # noqa: BLE001 (it is the waiter's)
