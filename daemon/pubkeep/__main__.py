@@ -16,15 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from pubkeep import __version__
-from pubkeep.accounts import Accounts
-from pubkeep.analysers.registry import Registry, load_entry_points
-from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import Settings, database_path, load
 from pubkeep.errors import InvalidArgs, PubkeepError
 from pubkeep.logs import set_up
 from pubkeep.notify import notify, reloading
-from pubkeep.sync.jobs import Jobs
 from pubkeep_bridge.bus import LIBRARY, Bus, NoBus
 from pubkeep_bridge.contract import BUS_NAME
 from pubkeep_bridge.service.gate import Core
@@ -94,11 +90,11 @@ class Daemon:
 
     async def _open(self, tree: Tree) -> None:
         """Import what is heavy, open the database, take up the accounts."""
-        storage, xmpp, jid = await asyncio.to_thread(_import_heavy)
+        modules = await asyncio.to_thread(_import_backend)
         path = self._settings.storage.path or database_path()
         while True:
             try:
-                self._store = await storage.Store.open(path, self._clock)
+                self._store = await modules["storage.store"].Store.open(path, self._clock)
                 break
             except PubkeepError as error:
                 log.error("%s (%s)", error, path)
@@ -106,12 +102,17 @@ class Daemon:
                 tree.gate.fail(str(error))
                 tree.state_changed()
                 await asyncio.sleep(RETRY)
-        analysers = Registry()
-        load_entry_points(analysers)
-        self._sessions = xmpp.Sessions(self._settings.xmpp, self._clock)
-        jobs = Jobs(self._clock)
-        cache = Cache(self._store, self._sessions, analysers, jobs, self._clock, self._settings.cache)
-        accounts = Accounts(self._store, self._sessions, cache, self._settings.accounts, self._clock, jid.normalise)
+        analysers = modules["analysers.registry"].Registry()
+        modules["analysers.registry"].load_entry_points(analysers)
+        self._sessions = modules["xmpp.sessions"].Sessions(self._settings.xmpp, self._clock)
+        jobs = modules["sync.jobs"].Jobs(self._clock)
+        cache = modules["cache.cache"].Cache(
+            self._store, self._sessions, analysers, jobs, self._clock, self._settings.cache
+        )
+        normalise = modules["xmpp.jid"].normalise
+        accounts = modules["accounts"].Accounts(
+            self._store, self._sessions, cache, self._settings.accounts, self._clock, normalise
+        )
         self._sessions.listener, self._sessions.tell = cache, accounts.tell
         self._core = Core(accounts, cache, analysers, jobs)
         tree.attach(self._core)
@@ -151,11 +152,15 @@ class Daemon:
         notify("READY=1")
 
 
-def _import_heavy() -> tuple[Any, Any, Any]:
+_BACKEND = (
+    *("storage.store", "xmpp.sessions", "xmpp.jid"),
+    *("analysers.registry", "sync.jobs", "cache.cache", "accounts"),
+)
+
+
+def _import_backend() -> dict[str, Any]:
     """In a thread, so that the loop answers meanwhile."""
-    names = ("pubkeep.storage.store", "pubkeep.xmpp.sessions", "pubkeep.xmpp.jid")
-    storage, xmpp, jid = (importlib.import_module(name) for name in names)
-    return storage, xmpp, jid
+    return {name: importlib.import_module(f"pubkeep.{name}") for name in _BACKEND}
 
 
 def main() -> None:

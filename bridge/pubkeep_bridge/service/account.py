@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """im.pubkeep.Pubkeep1.Account"""
 
-from typing import Any
+from __future__ import annotations
 
-from pubkeep.accounts import Accounts
+from typing import TYPE_CHECKING, Any
+
 from pubkeep_bridge.service import options as opt
 from pubkeep_bridge.service.errors import full_name
 from pubkeep_bridge.service.manager import NONE
 from pubkeep_bridge.service.objects import Served
+
+if TYPE_CHECKING:
+    from pubkeep.accounts import Accounts
 
 
 class Account(Served):

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """im.pubkeep.Pubkeep1.Analysers"""
 
-import json
-from typing import Any
+from __future__ import annotations
 
-from pubkeep.analysers.registry import Analyser
+import json
+from typing import TYPE_CHECKING, Any
+
 from pubkeep_bridge.service import rows
 from pubkeep_bridge.service.gate import Core, Gate
 from pubkeep_bridge.service.objects import Served
+
+if TYPE_CHECKING:
+    from pubkeep.analysers.registry import Analyser
 
 
 class Analysers(Served):

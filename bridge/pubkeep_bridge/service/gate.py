@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: MIT
 """The daemon owns its name before its database is open: what needs the database waits for it here."""
 
+from __future__ import annotations
+
 import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pubkeep.accounts import Accounts
-from pubkeep.analysers.registry import Registry
-from pubkeep.cache.cache import Cache
 from pubkeep.errors import NotReady
-from pubkeep.sync.jobs import Jobs
+
+if TYPE_CHECKING:  # imported after the name is owned
+    from pubkeep.accounts import Accounts
+    from pubkeep.analysers.registry import Registry
+    from pubkeep.cache.cache import Cache
+    from pubkeep.sync.jobs import Jobs
 
 PATIENCE = 5.0
 """Seconds a call waits for the database."""

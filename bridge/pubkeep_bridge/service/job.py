@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """im.pubkeep.Pubkeep1.Job"""
 
-from typing import Any
+from __future__ import annotations
 
-from pubkeep.sync.jobs import Job as Work
+from typing import TYPE_CHECKING, Any
+
 from pubkeep_bridge.contract import ROOT
 from pubkeep_bridge.service import rows
 from pubkeep_bridge.service.errors import name_of
 from pubkeep_bridge.service.objects import Served
+
+if TYPE_CHECKING:
+    from pubkeep.sync.jobs import Job as Work
 
 
 def job_path(job: Work) -> str:

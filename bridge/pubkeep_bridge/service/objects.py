@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
-from xml.sax.saxutils import quoteattr
 
 from pubkeep.errors import InvalidArgs, LimitExceeded, PubkeepError
 from pubkeep_bridge import contract
@@ -274,7 +273,7 @@ class Objects:
             _STANDARD_XML if served else "",
             _MANAGER_XML if path == self._root else "",
             *(f"\n  {self._load(name).xml}" for name in served),
-            *(f"\n  <node name={quoteattr(child)}/>" for child in children),
+            *(f'\n  <node name="{child}"/>' for child in children),
             "\n</node>\n",
         ]
         return "".join(parts)

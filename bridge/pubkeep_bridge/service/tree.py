@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Which object stands where, and who tells its changes."""
 
-from pubkeep.model import Account as StoredAccount
-from pubkeep.model import NodeChange
-from pubkeep.sync.jobs import Job as Work
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from pubkeep_bridge.bus import Bus
 from pubkeep_bridge.contract import ROOT
 from pubkeep_bridge.service.account import Account
@@ -18,6 +19,11 @@ from pubkeep_bridge.service.pubsub import PubSub
 from pubkeep_bridge.service.rows import RESULT, variants
 from pubkeep_bridge.service.signals import NodeChanges, Pacer
 from pubkeep_bridge.service.sync import Sync
+
+if TYPE_CHECKING:
+    from pubkeep.model import Account as StoredAccount
+    from pubkeep.model import NodeChange
+    from pubkeep.sync.jobs import Job as Work
 
 
 class Tree:

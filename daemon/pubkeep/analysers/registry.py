@@ -153,27 +153,23 @@ class Registry:
 
     async def parse(self, node: NodeKey, analysis: Analysis, item: WireItem) -> Parsed:
         """See ports.Analysers."""
-        words = payload.character_data(payload.first_child(item.element))
         analyser = self._analysers.get(analysis.name)
-        if analyser is None:
-            return Parsed(text=words)
-        if node not in self._parsers:
+        if analyser is not None and node not in self._parsers:
             await self._analysis(analyser, node, analysis.namespace, final=True)
-        parser = self._parsers[node]
-        if parser is None:
-            return Parsed(text=words)
+        parser = self._parsers[node] if analyser is not None else None
+        if analyser is None or parser is None:
+            return Parsed(text=_words(item))
+        service = None if node.is_own_pep else node.service
         try:
-            result = parser(
-                node.account, copy.deepcopy(item.element), None if node.is_own_pep else node.service, node.node
-            )
+            result = parser(node.account, copy.deepcopy(item.element), service, node.node)
             if inspect.isawaitable(result):
                 result = await result
             return _parsed(result)
         except Exception as error:  # noqa: BLE001 (a parser is anybody's code)
-            trouble = self.troubles[analyser.name]
+            trouble, reason = self.troubles[analyser.name], str(error)[:300] or type(error).__name__
             trouble.count += 1
-            trouble.last = f"item {item.id!r}: {str(error)[:300] or type(error).__name__}"
-            return Parsed(text=words, error=f"{analyser.name}: {str(error)[:300] or type(error).__name__}")
+            trouble.last = f"item {item.id!r}: {reason}"
+            return Parsed(text=_words(item), error=f"{analyser.name}: {reason}")
 
     def tried(self, node: NodeKey, namespace: str) -> list[tuple[str, str]]:
         """See ports.Analysers."""
@@ -267,6 +263,11 @@ def load_entry_points(registry: Registry) -> None:
             registry.register_analyser(point.load(), "built-in" if built_in else "entry-point")
         except Exception as error:  # noqa: BLE001 (anybody's code)
             log.warning("the analyser of entry point %s is left out: %s: %s", point.name, type(error).__name__, error)
+
+
+def _words(item: WireItem) -> str:
+    """The text of an item that nobody can read better."""
+    return payload.character_data(payload.first_child(item.element))
 
 
 def _parsed(result: object) -> Parsed:

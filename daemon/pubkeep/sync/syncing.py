@@ -133,6 +133,7 @@ class Syncer:
         epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
         outcome = Outcome(proved=False)
         shown: dict[str, bytes] = {}
+        known = node.record.items > 0  # where nothing is held yet, nothing has to be compared
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
@@ -143,7 +144,7 @@ class Syncer:
                 await self._applier.save(node, state=NodeState.STALE, reason="readable again", error="")
             fresh = pager.take(listing)
             ask()  # the service works on the next page while this one is stored
-            held = await self._store.digests(node.record.number, [item.id for item in fresh])
+            held = await self._store.digests(node.record.number, [item.id for item in fresh]) if known else {}
             done = len(pager.ids) - len(fresh)
             named = node.settle.named_since((pager.sent_at or listing.sent_at) - node.settle.fan_out)
             for start in range(0, len(fresh), BATCH):
