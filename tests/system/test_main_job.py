@@ -294,6 +294,42 @@ async def test_forgetting_ends_the_subscription_and_removes_the_rows(world: Worl
         await alice.get_items(SERVICE, BLOG, freshness="cache")
 
 
+async def test_what_we_subscribed_is_ended_and_reading_alone_never_subscribes(world: World, bob: Author) -> None:
+    alice = await world.add()
+    for node in (BLOG, "plain"):
+        await bob.create(SERVICE, node, access_model="open", max_items="50")
+        await bob.publish(SERVICE, node, "x", "<thing xmlns='urn:thing'>text</thing>")
+
+    await alice.get_items(SERVICE, "plain")
+    await world.synced(alice)
+    while_kept = await bob.subscribers(SERVICE, BLOG)
+    await world.pubkeep.forget({"node": BLOG})
+
+    assert [jid.partition("/")[0] for jid in while_kept] == ["alice@localhost"]
+    assert "/pubkeep-" in while_kept[0]
+    assert await bob.subscribers(SERVICE, BLOG) == []
+    assert await bob.subscribers(SERVICE, "plain") == []
+
+
+async def test_quick_answers_at_once_and_max_age_asks_for_less_or_more(world: World, blog: Author) -> None:
+    alice = await world.add()
+    await world.synced(alice)
+    world.daemon.stop()
+    world.daemon.start()
+    await until(lambda: _ready(world))
+
+    quick = await alice.get_items(SERVICE, BLOG, freshness="quick")
+    enough = await alice.get_items(SERVICE, BLOG, max_age=3600)
+    await alice.set_password(PASSWORD)
+    await alice.online()
+    await world.synced(alice)
+    barrier = await alice.get_items(SERVICE, BLOG, max_age=0)
+
+    assert (quick.meta["source"], quick.meta["stale"], len(quick.items)) == ("cache", True, 20)
+    assert (enough.meta["source"], enough.meta["stale"]) == ("cache", True)
+    assert (barrier.meta["source"], barrier.meta["stale"]) == ("cache", False)
+
+
 async def test_removing_an_account_removes_what_is_held_for_it(world: World, blog: Author) -> None:
     alice = await world.add()
     await world.synced(alice)

@@ -45,6 +45,8 @@ class Applier:
         self.listeners: list[Listener] = []
         self.verify: Callable[[Node], None] = lambda _node: None
         """Plans a synchronisation of a node that cannot be vouched for any more."""
+        self.unwanted: Callable[[Node], None] = lambda _node: None
+        """Plans to end the subscription and to drop the rows of a node that nobody wants any more."""
         self.settle: Callable[[Node], None] = lambda _node: None
         """Plans to ask for what is in doubt."""
 
@@ -185,6 +187,8 @@ class Applier:
         self, node: Node, items: Sequence[WireItem], held: dict[str, bytes]
     ) -> tuple[list[NewItem], dict[str, bytes]]:
         """Serialise and parse what differs from what is held. Returns that, and the digests of all."""
+        if items and not node.seen_item:
+            await self._analyse(node, items[-1])
         changed: list[NewItem] = []
         digests: dict[str, bytes] = {}
         analysis = node.record.analysis
@@ -200,6 +204,18 @@ class Applier:
                 changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
             await slices.pause()
         return changed, digests
+
+    async def _analyse(self, node: Node, item: WireItem) -> None:
+        """An analysis that saw no item is not final: it is repeated at the first one."""
+        node.seen_item = True
+        before = node.record.analysis
+        if before is not None and before.final:
+            return
+        analysis = await self._analysers.analyse(node.key, item)
+        if analysis is not None and analysis != before:
+            await self.save(node, analysis=analysis)
+            if node.unwanted:
+                self.unwanted(node)
 
     async def write(
         self, node: Node, items: Sequence[NewItem], *, removals: Sequence[str] = (), moves: bool = False

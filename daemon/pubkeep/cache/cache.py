@@ -2,6 +2,7 @@
 """The face of the cache: what D-Bus asks, and what sessions tell."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from pubkeep.cache.reading import Reader
 from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
-from pubkeep.errors import InvalidArgs
+from pubkeep.errors import InvalidArgs, UnknownObject
 from pubkeep.model import (
     Analysis,
     Answer,
@@ -54,7 +55,9 @@ class Cache:
         self.writer = Writer(
             known, store, sessions, analysers, self._applier, self._reader, self._scheduler, syncer, clock
         )
+        self._applier.unwanted = self._drop_later
         self._work: asyncio.Task[None] | None = None
+        self._dropping: set[asyncio.Task[None]] = set()
 
     @property
     def listeners(self) -> list[Listener]:
@@ -82,6 +85,8 @@ class Cache:
     async def close(self) -> None:
         """End the background work; what it did is committed."""
         await self._reader.close()
+        for task in self._dropping:
+            task.cancel()
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
@@ -93,6 +98,15 @@ class Cache:
             await asyncio.gather(*(self.writer.drop(node.key) for node in nodes), return_exceptions=True)
         for node in nodes:
             self._known.drop(node.key)
+
+    def _drop_later(self, node: Node) -> None:
+        task = asyncio.create_task(self._drop(node.key))
+        self._dropping.add(task)
+        task.add_done_callback(self._dropping.discard)
+
+    async def _drop(self, key: NodeKey) -> None:
+        with contextlib.suppress(UnknownObject):  # somebody else was faster
+            await self.writer.drop(key)
 
     async def _again(self, record: NodeRecord) -> NodeRecord:
         """What an analyser says of a stored node may have changed with the program."""
@@ -107,6 +121,9 @@ class Cache:
         self._known.session(account, live=True, fresh=True)
         self._reader.forget_refusals(account)
         self._scheduler.session_started(account)
+        for node in self._known.nodes(account):
+            if node.unwanted:
+                self._drop_later(node)
 
     def session_resumed(self, account: str) -> None:
         self._known.session(account, live=True)

@@ -90,12 +90,20 @@ class Node:
     """Boottime of the next synchronisation; None if none is planned."""
     urgent: bool = False
     dropped_events: int = 0
+    seen_item: bool = False
+    """Whether the analysers have seen an item of it since the start."""
     _pages: OrderedDict[ItemsRequest, Page] = field(default_factory=OrderedDict)
 
     @property
     def key(self) -> NodeKey:
         """Whose node it is."""
         return self.record.key
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether its analyser does not want it kept (any more)."""
+        analysis = self.record.analysis
+        return self.record.wanted_by == "analyser" and analysis is not None and not analysis.to_sync
 
     @property
     def untold(self) -> tuple[str, ...]:

@@ -95,6 +95,22 @@ def test_a_full_disk_is_said_reads_go_on_and_writes_when_there_is_room(tmp_path:
     assert run.stdout == "the database: the disk is full; make room, nothing that is held is lost\n"
 
 
+def test_a_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys; from pathlib import Path; from pubkeep.clock import Clock;"
+        "from pubkeep.errors import Unavailable; from pubkeep.storage.store import Store\n"
+        "try: asyncio.run(Store.open(Path(sys.argv[1], 's', 'pubkeep.db'), Clock()))\n"
+        "except Unavailable as error: print(error)"
+    )
+    mount = f'mount -t tmpfs -o ro tmpfs {tmp_path} && exec {sys.executable} -c "$1" {tmp_path}'
+    root = [] if os.getuid() == 0 else ["sudo", "-n"]
+
+    run = subprocess.run([*root, "unshare", "-m", "sh", "-c", mount, "sh", code], capture_output=True, text=True)
+
+    words = "the database: it cannot be opened for writing; check the folder's owner and permissions\n"
+    assert run.stdout == words, run.stderr
+
+
 async def test_a_file_of_another_program_is_refused_untouched(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     database = sqlite3.connect(path)
