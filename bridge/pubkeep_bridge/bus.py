@@ -206,11 +206,11 @@ class Bus:
         """Leave the bus."""
         self._bus.disconnect()
         await self.disconnected
-        self._bus._sock.close()  # dbus-next only shuts it down
 
     async def _wait_for_end(self) -> None:
         with contextlib.suppress(Exception):
             await self._bus.wait_for_disconnect()
+        self._bus._sock.close()  # dbus-next only shuts it down
         if not self.disconnected.done():
             self.disconnected.set_result(None)
 

@@ -297,4 +297,4 @@ async def test_when_the_bus_dies_it_is_told() -> None:
 
     await asyncio.wait_for(bus.disconnected, 10)
     with pytest.raises(NoBus):
-        await Bus.connect(private.address)
+        await bus.call(NAME, ROOT, FACE, "Echo", "s", ["x"])
