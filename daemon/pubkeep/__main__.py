@@ -8,6 +8,7 @@ take three times as long as everything else. Who calls meanwhile waits at the ga
 import argparse
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 import signal
@@ -119,6 +120,7 @@ class Daemon:
         await accounts.open()
         tree.gate.open(self._core)
         tree.state_changed()
+        gc.freeze()  # what is imported by now stays: a full collection need not walk it, and pauses half as long
         notify("STATUS=ready")
         self._sleep = SleepWatch(self._sessions.suspend, self._sessions.wake)
         await self._sleep.start()
