@@ -77,6 +77,7 @@ async def test_an_unknown_anchor_is_not_found_on_both_paths(world: World, blog: 
     for freshness in ("auto", "service"):
         with pytest.raises(NotFound, match="'nothing'"):
             await alice.get_items(SERVICE, BLOG, before="nothing", freshness=freshness)
+    assert (await alice.get_items(SERVICE, BLOG)).meta["state"] == "synced"
 
 
 async def test_what_others_publish_change_and_retract_arrives_by_itself(world: World, blog: Author) -> None:
@@ -150,6 +151,23 @@ async def test_our_own_writes_are_seen_by_the_very_next_read(world: World, blog:
         assert [item.id for item in newest.items] == ids
     await alice.retract(SERVICE, f"{BLOG}/own", [first])
     assert not (await alice.get_items(SERVICE, f"{BLOG}/own", ids=[first])).items
+
+
+async def test_a_node_that_we_make_anew_is_there_for_the_next_read(world: World) -> None:
+    alice = await world.add()
+    node = f"{BLOG}/own"
+    await alice.create_node(SERVICE, node, {"pubsub#max_items": "100"})
+    await alice.publish(SERVICE, node, [entry(1)], ids=["old"])
+    await world.synced(alice, node)
+
+    await alice.delete_node(SERVICE, node)
+    with pytest.raises(NotFound):
+        await alice.get_items(SERVICE, node)
+    await alice.create_node(SERVICE, node, {"pubsub#max_items": "100"})
+    await alice.publish(SERVICE, node, [entry(2)], ids=["new"])
+
+    assert [item.id for item in (await alice.get_items(SERVICE, node)).items] == ["new"]
+    assert [item.id for item in (await world.synced(alice, node)).items] == ["new"]
 
 
 async def test_a_payload_keeps_what_foreign_namespaces_say(world: World, blog: Author) -> None:

@@ -132,6 +132,10 @@ class Applier:
         await self.save(node, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, items=0)
         self.tell(node, "deleted", None)
 
+    async def reveal(self, node: Node) -> None:
+        """A denied or gone node answers again; what is held of it is to be verified."""
+        await self.save(node, state=NodeState.STALE, reason="readable again", error="")
+
     # -- answers ---------------------------------------------------------------------------------
 
     async def feed(self, node: Node, listing: Listing, ids: Collection[str] | None) -> None:
@@ -157,6 +161,9 @@ class Applier:
 
     async def confirm(self, node: Node, item: NewItem, confirmation: Confirmation) -> None:
         """Our own publish was confirmed: the next read sees it, unless an event for the id says otherwise."""
+        if node.hidden:
+            await self.reveal(node)
+            self.verify(node)
         last = node.settle.last_event(item.id)
         if last and last[0] >= confirmation.sent_at and last[1] != item.digest:
             node.settle.doubt(item.id, confirmation.taken_at)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pubkeep import payload
 from pubkeep.cache.applying import parse
 from pubkeep.cache.known import Link
-from pubkeep.errors import InvalidArgs, LimitExceeded, NotFound, NotSupported
+from pubkeep.errors import InvalidArgs, LimitExceeded, NotSupported
 from pubkeep.model import Analysis, ItemRow, ItemsQuery, ItemsRequest, Listing, NodeKey, Page, WireItem
 from pubkeep.ports import Analysers, PubSubClient
 from pubkeep.slices import Slices
@@ -26,6 +26,10 @@ ROW_OVERHEAD = 200
 """Bytes a row takes beside its XML and JSON, roughly."""
 
 Feed = Callable[[Listing, Collection[str] | None], Awaitable[None]]
+
+
+class NoAnchor(Exception):
+    """The node is there, but has no such item to count from: it says nothing against the node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ async def ask(
     """Ask the service. `feed` gets each answer inside the node's inbox, with the ids that it covers.
 
     Raises:
-        NotFound: no such node, or an anchor that the node does not have.
+        NotFound: no such node.
+        NoAnchor: the node has no such item to count from.
         LimitExceeded: the answer needs the whole node, which has more than `max_items`.
     """
 
@@ -127,7 +132,7 @@ async def _part_of_all(
     ids = [item.id for item in items]
     for anchor in (request.before, request.after):
         if anchor and anchor not in pager.ids:
-            raise NotFound(f"{key.node} at {key.service}: no item {anchor!r} to count from")
+            raise NoAnchor(f"{key.node} at {key.service}: no item {anchor!r} to count from")
     if request.after:
         start = ids.index(request.after) + 1
     elif request.index is not None:

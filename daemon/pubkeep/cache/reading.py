@@ -92,6 +92,12 @@ class Reader:
         link.read_at = now
         if node is not None:
             node.read_at = now
+        try:
+            return await self._answered(node, key, request)
+        except asking.NoAnchor as error:
+            raise NotFound(str(error)) from None
+
+    async def _answered(self, node: Node | None, key: NodeKey, request: ItemsRequest) -> Answer:
         match request.freshness:
             case "service":
                 return await self._ask(key, request)
@@ -285,7 +291,7 @@ class Reader:
         """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
         if (node := self._known.node(key)) is not None:
             if node.hidden:
-                await self._applier.save(node, state=NodeState.STALE, reason="readable again", error="")
+                await self._applier.reveal(node)
             if self._known.needs_proof(node):
                 self._planner.want(node, urgent=True)
             return node.record.analysis

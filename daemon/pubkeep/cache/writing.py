@@ -141,7 +141,11 @@ class Writer:
     async def create_node(self, key: NodeKey, config: Mapping[str, Any]) -> str:
         """Create a node (XEP-0060 8.1). Returns its name."""
         self._reader.forget_refusal(key)
-        return await self._sessions.client(key.account).create_node(key, config)
+        name = await self._sessions.client(key.account).create_node(key, config)
+        if (node := self._known.node(key._replace(node=name))) is not None and node.hidden:
+            await self._applier.reveal(node)
+            self._scheduler.want(node, urgent=True)
+        return name
 
     async def delete_node(self, key: NodeKey) -> None:
         """Delete the node at the service, for everybody (XEP-0060 8.4)."""

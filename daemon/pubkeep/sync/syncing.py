@@ -141,7 +141,7 @@ class Syncer:
                 outcome = Outcome(proved=False, reason="the node or the connection was replaced meanwhile", again=True)
                 return
             if node.hidden:
-                await self._applier.save(node, state=NodeState.STALE, reason="readable again", error="")
+                await self._applier.reveal(node)
             fresh = pager.take(listing)
             ask()  # the service works on the next page while this one is stored
             held = await self._store.digests(node.record.number, [item.id for item in fresh]) if known else {}
