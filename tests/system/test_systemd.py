@@ -63,26 +63,44 @@ EXPECTED = [
 ]
 
 
-def test_the_unit_works_on_a_real_user_manager(tmp_path: Path) -> None:
-    script = tmp_path / "script"
-    script.write_text(SCRIPT)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".config" / "systemd" / "user").mkdir(parents=True)
-    shutil.copy("/usr/lib/systemd/user/dbus.service", home / ".config" / "systemd" / "user")  # not dbus-broker's
+def managed(tmp_path: Path, home: Path, script: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script with a user manager and its bus around it."""
+    (tmp_path / "script").write_text(script)
     environment = {
         **os.environ,
         "UHOME": str(home),
         "SD_LOG": str(tmp_path / "manager.log"),
         "JOURNAL": str(tmp_path / "journal"),
         "PUBKEEP": str(Path(sys.executable).with_name("pubkeep")),
+        "PYTHON": sys.executable,
     }
-    root = [] if os.getuid() == 0 else ["sudo", "-n", "--preserve-env=UHOME,SD_LOG,JOURNAL,PUBKEEP"]
+    root = [] if os.getuid() == 0 else ["sudo", "-n", "--preserve-env=UHOME,SD_LOG,JOURNAL,PUBKEEP,PYTHON,PUBKEEP_DBUS"]
+    command = [*root, str(MANAGER), str(tmp_path / "script")]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, cwd=ROOT)
 
-    run = subprocess.run(
-        [*root, str(MANAGER), str(script)], env=environment, capture_output=True, text=True, timeout=120, cwd=ROOT
-    )
+
+def test_the_unit_works_on_a_real_user_manager(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".config" / "systemd" / "user").mkdir(parents=True)
+    shutil.copy("/usr/lib/systemd/user/dbus.service", home / ".config" / "systemd" / "user")  # not dbus-broker's
+
+    run = managed(tmp_path, home, SCRIPT)
 
     said = [line for line in run.stdout.splitlines() if line in EXPECTED]
     assert said == EXPECTED, run.stdout + run.stderr + (tmp_path / "manager.log").read_text()[-3000:]
     assert run.returncode == 0
+
+
+def test_the_seam_works_on_dbus_broker(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    script = """
+busctl --user call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ListNames >/dev/null
+pgrep -x dbus-broker >/dev/null && echo "dbus-broker runs"
+PUBKEEP_TEST_BUS=$DBUS_SESSION_BUS_ADDRESS exec "$PYTHON" -m pytest -q -p no:cacheprovider tests/bridge/test_bus.py
+"""
+
+    run = managed(tmp_path, home, script)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "dbus-broker runs" in run.stdout
