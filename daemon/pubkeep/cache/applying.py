@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
-from pubkeep.cache.known import Known, Link, Node
-from pubkeep.clock import Clock
+from pubkeep.cache.known import Link, Node
+from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (
     Analysis,
@@ -24,7 +24,7 @@ from pubkeep.model import (
     Parsed,
     WireItem,
 )
-from pubkeep.ports import Analysers, Store
+from pubkeep.ports import Analysers
 from pubkeep.slices import Slices
 
 log = logging.getLogger(__name__)
@@ -34,14 +34,11 @@ BATCH = 200
 """Rows a transaction: readers wait for none, and events get in between."""
 
 
-class Applier:
+class Applier(Part):
     """Writes what the services say."""
 
-    def __init__(self, known: Known, store: Store, analysers: Analysers, clock: Clock) -> None:
-        self._known = known
-        self._store = store
-        self._analysers = analysers
-        self._clock = clock
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
         self.listeners: list[Listener] = []
         self.verify: Callable[[Node], None] = lambda _node: None
         """Plans a synchronisation of a node that cannot be vouched for any more."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pubkeep.cache.applying import Applier, Listener
 from pubkeep.cache.known import Known, Node
+from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.reading import Reader
 from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
@@ -36,25 +37,20 @@ from pubkeep.sync.syncing import Syncer
 from pubkeep.uri import node_uri, parse_item_uri
 
 
-class Cache:
+class Cache(Part):
     """Requests and events of all accounts."""
 
     def __init__(
         self, store: Store, sessions: Sessions, analysers: Analysers, jobs: Jobs, clock: Clock, settings: CacheSettings
     ) -> None:
-        self._store = store
-        self._sessions = sessions
-        self._analysers = analysers
-        self._clock = clock
-        self._known = known = Known(settings, clock)
-        self._applier = Applier(known, store, analysers, clock)
-        syncer = Syncer(known, store, sessions, analysers, self._applier, clock, settings)
-        settler = Settler(store, sessions, self._applier, clock)
-        self._scheduler = Scheduler(known, sessions, syncer, settler, self._applier, jobs, clock, settings)
-        self._reader = Reader(known, store, sessions, analysers, self._applier, self._scheduler, clock, settings)
-        self.writer = Writer(
-            known, store, sessions, analysers, self._applier, self._reader, self._scheduler, syncer, clock
-        )
+        known = Known(settings, clock)
+        tools = Tools(known, store, sessions, analysers, clock, settings)
+        super().__init__(tools)
+        self._applier = Applier(tools)
+        syncer, settler = Syncer(tools, self._applier), Settler(tools, self._applier)
+        self._scheduler = Scheduler(tools, syncer, settler, self._applier, jobs)
+        self._reader = Reader(tools, self._applier, self._scheduler)
+        self.writer = Writer(tools, self._applier, self._reader, self._scheduler, syncer)
         self._applier.unwanted = self._drop_later
         self._work: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()

@@ -9,9 +9,8 @@ from typing import Protocol
 
 from pubkeep.cache import asking
 from pubkeep.cache.applying import Applier
-from pubkeep.cache.known import LEASE, Known, Node
-from pubkeep.clock import Clock
-from pubkeep.config import CacheSettings
+from pubkeep.cache.known import LEASE, Node
+from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import (
     Analysis,
@@ -24,7 +23,6 @@ from pubkeep.model import (
     NodeState,
     Page,
 )
-from pubkeep.ports import Analysers, Sessions, Store
 
 PATIENCE = 5.0
 """Seconds until a copy is served stale where the service does not answer."""
@@ -49,28 +47,13 @@ class Planner(Protocol):
         """Synchronise it, soon or next."""
 
 
-class Reader:
+class Reader(Part):
     """Answers GetItems."""
 
-    def __init__(
-        self,
-        known: Known,
-        store: Store,
-        sessions: Sessions,
-        analysers: Analysers,
-        applier: Applier,
-        planner: Planner,
-        clock: Clock,
-        settings: CacheSettings,
-    ) -> None:
-        self._known = known
-        self._store = store
-        self._sessions = sessions
-        self._analysers = analysers
+    def __init__(self, tools: Tools, applier: Applier, planner: Planner) -> None:
+        super().__init__(tools)
         self._applier = applier
         self._planner = planner
-        self._clock = clock
-        self._settings = settings
         self._analysed: OrderedDict[NodeKey, tuple[Analysis | None, float]] = OrderedDict()
         self._refused: OrderedDict[NodeKey, tuple[PubkeepError, float]] = OrderedDict()
         self._adopting = asyncio.Lock()

@@ -7,42 +7,26 @@ from xml.etree.ElementTree import Element
 
 from pubkeep import payload
 from pubkeep.cache.applying import Applier, parse
-from pubkeep.cache.known import Known, Node
+from pubkeep.cache.known import Node
+from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.reading import Reader
-from pubkeep.clock import Clock
 from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, TimedOut, UnknownObject
 from pubkeep.model import Confirmation, NewItem, NodeKey, WireItem
-from pubkeep.ports import Analysers, Sessions, Store
 from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.syncing import Syncer
 
 PUBSUB = "http://jabber.org/protocol/pubsub"
 
 
-class Writer:
+class Writer(Part):
     """Publishes, retracts, and manages nodes and subscriptions at the service."""
 
-    def __init__(
-        self,
-        known: Known,
-        store: Store,
-        sessions: Sessions,
-        analysers: Analysers,
-        applier: Applier,
-        reader: Reader,
-        scheduler: Scheduler,
-        syncer: Syncer,
-        clock: Clock,
-    ) -> None:
-        self._known = known
-        self._store = store
-        self._sessions = sessions
-        self._analysers = analysers
+    def __init__(self, tools: Tools, applier: Applier, reader: Reader, scheduler: Scheduler, syncer: Syncer) -> None:
+        super().__init__(tools)
         self._applier = applier
         self._reader = reader
         self._scheduler = scheduler
         self._syncer = syncer
-        self._clock = clock
 
     async def publish(
         self,

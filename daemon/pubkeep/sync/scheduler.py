@@ -11,12 +11,10 @@ from collections.abc import Coroutine
 from typing import Any
 
 from pubkeep.cache.applying import Applier
-from pubkeep.cache.known import Known, Node
-from pubkeep.clock import Clock
-from pubkeep.config import CacheSettings
+from pubkeep.cache.known import Node
+from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, PubkeepError, Unavailable
 from pubkeep.model import NodeState
-from pubkeep.ports import Sessions
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.settling import Settler
 from pubkeep.sync.syncing import Syncer
@@ -32,35 +30,22 @@ READ_LATELY = 600.0
 """Seconds for which a service counts as being read."""
 
 
-class Scheduler:
+class Scheduler(Part):
     """Runs synchronisations and settles doubts in the background."""
 
-    def __init__(
-        self,
-        known: Known,
-        sessions: Sessions,
-        syncer: Syncer,
-        settler: Settler,
-        applier: Applier,
-        jobs: Jobs,
-        clock: Clock,
-        settings: CacheSettings,
-    ) -> None:
-        self._known = known
-        self._sessions = sessions
+    def __init__(self, tools: Tools, syncer: Syncer, settler: Settler, applier: Applier, jobs: Jobs) -> None:
+        super().__init__(tools)
         self._syncer = syncer
         self._settler = settler
         self._applier = applier
         self._jobs = jobs
-        self._clock = clock
-        self._settings = settings
         self._wake = asyncio.Event()
         self._syncs: dict[Node, asyncio.Task[None]] = {}
         self._watchers: dict[Node, list[Job]] = {}
         self._settling: dict[Node, asyncio.Task[None]] = {}
         self._settle_due: dict[Node, float] = {}
         self._leases: dict[Node, asyncio.Task[None]] = {}
-        self._lease_due = clock.boottime() + LEASE_EVERY
+        self._lease_due = self._clock.boottime() + LEASE_EVERY
         applier.verify = self.want
         applier.settle = self.settle
 

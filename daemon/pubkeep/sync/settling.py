@@ -3,23 +3,19 @@
 
 from pubkeep.cache.applying import Applier, learn_order
 from pubkeep.cache.known import Node
-from pubkeep.clock import Clock
+from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing
-from pubkeep.ports import ItemReader, Sessions, Store
 
 HEAD = 200
 """So many ids of doubtful order are settled by a listing of the newest; more need the whole node."""
 
 
-class Settler:
+class Settler(Part):
     """Ends doubts with one small request each."""
 
-    def __init__(self, store: Store, sessions: Sessions, applier: Applier, clock: Clock) -> None:
-        self._store = store
-        self._reader: ItemReader = store
-        self._sessions = sessions
+    def __init__(self, tools: Tools, applier: Applier) -> None:
+        super().__init__(tools)
         self._applier = applier
-        self._clock = clock
 
     async def settle(self, node: Node) -> bool:
         """Ask for what is due. Returns False where only a listing of the whole node can help.
@@ -67,7 +63,7 @@ class Settler:
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started)
             head = [item.id for item in listing.items][:: -1 if node.link.reversed else 1][-number:]
-            ours = await self._reader.page(node.record, limit=number, format="none")
+            ours = await self._store.page(node.record, limit=number, format="none")
             mine = [row.id for row in ours.items]
             if racing:
                 fits = True  # events came in between: another attempt follows when they are quiet

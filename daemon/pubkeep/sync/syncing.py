@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pubkeep.cache.applying import BATCH, Applier
-from pubkeep.cache.known import Known, Node, Proof
-from pubkeep.clock import Clock
-from pubkeep.config import CacheSettings
+from pubkeep.cache.known import Node, Proof
+from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused
 from pubkeep.model import Copy, ItemsQuery, Listing, NodeState
-from pubkeep.ports import Analysers, PubSubClient, Sessions, Store
+from pubkeep.ports import PubSubClient
 from pubkeep.sync.pager import Pager
 
 RSM = "http://jabber.org/protocol/rsm"
@@ -37,26 +36,12 @@ class Outcome:
     again: bool = False
 
 
-class Syncer:
+class Syncer(Part):
     """Makes copies whole and proves them."""
 
-    def __init__(
-        self,
-        known: Known,
-        store: Store,
-        sessions: Sessions,
-        analysers: Analysers,
-        applier: Applier,
-        clock: Clock,
-        settings: CacheSettings,
-    ) -> None:
-        self._known = known
-        self._store = store
-        self._sessions = sessions
-        self._analysers = analysers
+    def __init__(self, tools: Tools, applier: Applier) -> None:
+        super().__init__(tools)
         self._applier = applier
-        self._clock = clock
-        self._settings = settings
 
     async def synchronise(self, node: Node, progress: Progress) -> Outcome:
         """Bring a node to `synced`.
