@@ -64,6 +64,12 @@ def test_every_source_file_says_its_licence_and_stays_readable() -> None:
         assert len(lines) <= 400, file
 
 
+def test_no_wait_for_swallows_a_cancellation() -> None:
+    """Before Python 3.12 asyncio.wait_for may lose one that comes as its future is done; asyncio.timeout does not."""
+    for file in [*ROOT.glob("daemon/**/*.py"), *ROOT.glob("bridge/**/*.py")]:
+        assert "asyncio.wait_for(" not in file.read_text(), file
+
+
 def test_time_and_chance_come_from_one_place() -> None:
     direct = re.compile(r"\b(time\.time\w*\(|time\.monotonic|uuid\d?\(|random\.\w|secrets\.\w|datetime\.now)")
 

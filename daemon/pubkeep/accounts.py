@@ -280,7 +280,8 @@ async def _ask_command(command: tuple[str, ...]) -> tuple[str | None, str]:
     except OSError as error:
         return None, f"password_command {command[0]!r} cannot be run: {error.strerror}"
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), COMMAND_TIMEOUT)
+        async with asyncio.timeout(COMMAND_TIMEOUT):
+            output, _ = await process.communicate()
     except TimeoutError:
         return None, f"password_command {command[0]!r} gave no answer within {COMMAND_TIMEOUT:.0f} s"
     finally:

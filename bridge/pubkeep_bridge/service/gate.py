@@ -66,7 +66,8 @@ class Gate:
         """
         if self._core is None and not self._open.is_set() and not self.message:
             try:
-                await asyncio.wait_for(self._open.wait(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self._open.wait()
             except TimeoutError:
                 raise NotReady("the daemon is still opening its database; try again in a moment") from None
         if self._core is None:

@@ -168,7 +168,7 @@ class Applier(Part):
         elif not (last and last[0] >= confirmation.sent_at) and not node.hidden:
             held = await self._store.digests(node.record.number, [item.id])
             placed = item.id not in held or node.link.order != "creation"
-            node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed)
+            node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed, same=True)
             if item.id in held and not node.link.order:
                 node.settle.doubt_order(item.id)
             await self.write(node, [item], moves=node.link.order == "publish")
@@ -181,7 +181,7 @@ class Applier(Part):
             node.settle.doubt(item_id, confirmation.taken_at)
             node.changed()
         else:
-            node.settle.event(item_id, None, confirmation.taken_at)
+            node.settle.event(item_id, None, confirmation.taken_at, same=True)
             await self.write(node, [], removals=[item_id])
         self.settle(node)
 

@@ -122,7 +122,8 @@ class Reader(Part):
             return await self._held(node, request)
         if node.fetching is not None and self._known.live(node.key.account):
             try:
-                await asyncio.wait_for(node.fetching.wait(), JOIN)
+                async with asyncio.timeout(JOIN):
+                    await node.fetching.wait()
             except TimeoutError:
                 pass
             else:

@@ -67,7 +67,7 @@ class Settle:
             digest: of its payload, None for a retraction.
             usable: it has a payload and is neither delayed nor wrapped.
             placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
-            same: it says what is held already: it cannot contradict an answer.
+            same: it says what is held already, or is our own confirmed write: it cannot contradict an answer.
         """
         before = self._named.pop(item_id, None)
         self._named[item_id] = (at, digest)

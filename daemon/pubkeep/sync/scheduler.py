@@ -6,6 +6,7 @@ failures; everything else is tried again after a growing, jittered delay.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -115,10 +116,9 @@ class Scheduler(Part):
             while True:
                 pause = self._start_what_is_due()
                 self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), pause)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
         finally:
             tasks = [*self._syncs.values(), *self._settling.values(), *self._leases.values()]
             for task in tasks:

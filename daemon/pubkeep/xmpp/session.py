@@ -99,7 +99,8 @@ class Session:
         await asyncio.gather(self._life, return_exceptions=True)
         self._stream.cancel_connection_attempt()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stream.disconnect(wait=CLOSE_WAIT, ignore_send_queue=True), CLOSE_WAIT + 0.5)
+            async with asyncio.timeout(CLOSE_WAIT + 0.5):
+                await self._stream.disconnect(wait=CLOSE_WAIT, ignore_send_queue=True)
         self._stream.abort()
 
     # -- life ------------------------------------------------------------------------------------
@@ -123,7 +124,8 @@ class Session:
             self._say(AccountState.WAITING, "Unavailable", f"{words}; the next attempt follows in {delay:.0f} s")
             self._hurry.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._hurry.wait()
                 attempts = 0
 
     async def _connection(self) -> tuple[_End, str, bool]:

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""A PubSub service whose answers and events race, as no server does on command."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+from pubkeep.clock import Clock
+from pubkeep.errors import NotFound, Unavailable
+from pubkeep.model import Confirmation, EventKind, ItemsQuery, Listing, NodeEvent, NodeKey, ServiceInfo, WireItem
+from pubkeep.xmpp.inbox import Inbox
+
+KEY = NodeKey("alice@localhost", "pubsub.localhost", "urn:xmpp:microblog:0")
+PUBSUB = "{http://jabber.org/protocol/pubsub}"
+
+
+def wire(item_id: str, text: str) -> WireItem:
+    """An `<item/>` with a post that is its text."""
+    element = Element(f"{PUBSUB}item", {"id": item_id})
+    entry = SubElement(element, "{http://www.w3.org/2005/Atom}entry")
+    SubElement(entry, "{http://www.w3.org/2005/Atom}title").text = text
+    return WireItem(item_id, "", element)
+
+
+async def nothing() -> None:
+    """What happens between the reading of an answer and its arrival, by default."""
+
+
+class FakeService:
+    """One service for one account; stands in for the sessions and for the client."""
+
+    def __init__(self) -> None:
+        self.items_held: dict[str, str] = {}
+        self.inbox = Inbox()
+        self.listener: Any = None
+        self.online = True
+        self.deleted = False
+        self.between: Callable[[], Awaitable[None]] = nothing
+        """Runs after the service has read its table, before the answer enters the stream."""
+        self.asked: list[ItemsQuery] = []
+        self.subscribed = False
+        self._clock = Clock()
+
+    # -- what others do ----------------------------------------------------------------------------
+
+    def publish_elsewhere(self, item_id: str, text: str, *, told: bool = True) -> None:
+        """Another client publishes; an overwrite moves to the end."""
+        self.items_held.pop(item_id, None)
+        self.items_held[item_id] = text
+        if told:
+            self.tell(wire(item_id, text))
+
+    def tell(self, *items: WireItem, retracted: tuple[str, ...] = (), kind: EventKind = EventKind.ITEMS) -> None:
+        """An event enters the stream."""
+        event = NodeEvent(KEY, kind, self._clock.boottime(), items, retracted)
+        self.inbox.put(KEY, lambda: self.listener.handle(event))
+
+    # -- ports.Sessions ------------------------------------------------------------------------------
+
+    def client(self, account: str) -> "FakeService":
+        if not self.online:
+            raise Unavailable(f"{account}: the account is not connected")
+        return self
+
+    async def drained(self, node: NodeKey) -> None:
+        await self.inbox.drained(node)
+
+    # -- ports.PubSubClient --------------------------------------------------------------------------
+
+    async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[Any]]) -> Any:
+        self.asked.append(query)
+        if self.deleted:
+            raise NotFound("there is no such node")
+        sent_at = self._clock.boottime()
+        found = list(self.items_held.items())
+        if query.ids:
+            found = [(item_id, self.items_held[item_id]) for item_id in query.ids if item_id in self.items_held]
+        elif query.max_items is not None:
+            found = found[-query.max_items :]
+        between, self.between = self.between, nothing
+        await between()
+        listing = Listing(query, tuple(wire(*each) for each in found), None, sent_at, self._clock.boottime())
+        return await self._in_order(sent_at, lambda: apply(listing))
+
+    async def publish(self, node: NodeKey, item_id: str, xml: str, options: Mapping[str, Any], apply: Any) -> Any:
+        sent_at = self._clock.boottime()
+        self.items_held.pop(item_id, None)
+        self.items_held[item_id] = xml.partition("title>")[2].partition("<")[0]
+        between, self.between = self.between, nothing
+        await between()
+        return await self._in_order(sent_at, lambda: apply(Confirmation((item_id,), sent_at, self._clock.boottime())))
+
+    async def retract(self, node: NodeKey, item_id: str, apply: Any) -> Any:
+        sent_at = self._clock.boottime()
+        del self.items_held[item_id]
+        return await self._in_order(sent_at, lambda: apply(Confirmation((item_id,), sent_at, self._clock.boottime())))
+
+    async def subscribe(self, node: NodeKey) -> str:
+        self.subscribed = True
+        self.listener.answered(node.account, node.service, self._clock.boottime())
+        return "subscribed"
+
+    async def unsubscribe(self, node: NodeKey) -> None:
+        self.subscribed = False
+
+    async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
+        self.listener.answered(node.account, node.service, self._clock.boottime())
+        return ("subscribed",) if self.subscribed else ()
+
+    async def create_node(self, node: NodeKey, config: Mapping[str, Any]) -> str:
+        return node.node
+
+    async def delete_node(self, node: NodeKey) -> None:
+        self.items_held.clear()
+
+    async def info(self, service: str, node: str = "") -> ServiceInfo:
+        return ServiceInfo((), frozenset(), {})
+
+    async def _in_order(self, sent_at: float, work: Callable[[], Awaitable[Any]]) -> Any:
+        self.listener.answered(KEY.account, KEY.service, sent_at)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        async def queued() -> None:
+            if future.cancelled():
+                return
+            try:
+                result = await work()
+            except Exception as error:  # noqa: BLE001 (it is the waiter's)
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.inbox.put(KEY, queued)
+        return await future

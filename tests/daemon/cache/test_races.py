@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""Events and answers out of order: the cache ends with what the service has, and never claims anything else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pubkeep.analysers.registry import Registry, load_entry_points
+from pubkeep.cache.cache import Cache
+from pubkeep.clock import Clock
+from pubkeep.config import CacheSettings
+from pubkeep.errors import NotFound, StorageFull
+from pubkeep.model import Answer, Applied, EventKind, ItemsRequest
+from pubkeep.storage.store import Store
+from pubkeep.sync.jobs import Jobs
+from tests.daemon.cache.service import KEY, FakeService, wire
+
+FAN_OUT = 0.08
+ENTRY = "<entry xmlns='http://www.w3.org/2005/Atom'><title>{}</title></entry>"
+
+
+class FragileStore(Store):
+    """A store whose next transaction may fail."""
+
+    fail = False
+
+    async def apply(self, *arguments: object, **more: object) -> Applied:
+        if self.fail:
+            self.fail = False
+            raise StorageFull("the database: the disk is full")
+        return await super().apply(*arguments, **more)  # type: ignore[arg-type]
+
+
+class Bench:
+    """A cache over the fake service."""
+
+    def __init__(self, store: FragileStore, service: FakeService, cache: Cache) -> None:
+        self.store, self.service, self.cache = store, service, cache
+
+    async def read(self, **options: object) -> Answer:
+        return await self.cache.get_items(KEY, ItemsRequest(**options))  # type: ignore[arg-type]
+
+    async def state(self) -> tuple[str, list[tuple[str, str]]]:
+        """(source, [(id, title)]) of a read."""
+        answer = await self.read(format="json")
+        return answer.source, [(row.id, row.title) for row in answer.page.items]
+
+    async def synchronise(self) -> None:
+        """List the whole node again, and wait for the end."""
+        job = await self.cache.synchronise(KEY)
+        async with asyncio.timeout(10):
+            while not job.ended:
+                await asyncio.sleep(0.01)
+
+    async def settled(self) -> None:
+        """Wait until reads come from the cache, and are what the service has."""
+        async with asyncio.timeout(10):
+            while (await self.state()) != ("cache", list(self.service.items_held.items())):
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """A synced node with the posts a, b and c."""
+    clock = Clock()
+    store = await FragileStore.open(tmp_path / "s" / "pubkeep.db", clock)
+    assert isinstance(store, FragileStore)
+    await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+    service, analysers = FakeService(), Registry()
+    load_entry_points(analysers)
+    cache = Cache(store, service, analysers, Jobs(clock), clock, CacheSettings(fan_out=FAN_OUT))
+    service.listener = cache
+    service.items_held = {"a": "1", "b": "2", "c": "3"}
+    await cache.open([KEY.account])
+    cache.session_started(KEY.account)
+    bench = Bench(store, service, cache)
+    await bench.settled()
+    yield bench
+    await cache.close()
+    await service.inbox.close()
+    await store.close()
+
+
+async def test_a_listing_that_lacks_an_item_of_an_earlier_event_does_not_remove_it(bench: Bench) -> None:
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("new", "4")
+
+    bench.service.between = overtaken
+    await bench.synchronise()
+    await bench.settled()
+
+    assert "new" in bench.service.items_held
+
+
+async def test_of_two_overwrites_the_stored_one_wins_not_the_last_event(bench: Bench) -> None:
+    bench.service.publish_elsewhere("a", "stored", told=False)
+    bench.service.tell(wire("a", "stored"))
+    bench.service.tell(wire("a", "overtaken"))
+
+    during = await bench.state()
+    await bench.settled()
+
+    assert during[0] == "service"
+    assert ("a", "stored") in (await bench.state())[1]
+
+
+async def test_an_item_retracted_before_a_listing_is_not_resurrected_by_its_late_event(bench: Bench) -> None:
+    del bench.service.items_held["b"]
+
+    async def late() -> None:
+        bench.service.tell(wire("b", "late"))
+
+    bench.service.between = late
+    await bench.synchronise()
+
+    await bench.settled()
+    assert "b" not in dict((await bench.state())[1])
+
+
+async def test_an_older_answer_by_id_does_not_overwrite_a_newer_event(bench: Bench) -> None:
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("a", "newer")
+
+    bench.service.between = overtaken
+    await bench.read(ids=("a",), freshness="service")
+
+    assert (await bench.state())[0] == "service"
+    await bench.settled()
+
+
+async def test_our_own_write_that_met_another_is_asked_for(bench: Bench) -> None:
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("a", "theirs")
+
+    bench.service.between = overtaken
+    await bench.cache.writer.publish(KEY, [ENTRY.format("ours")], ids=["a"])
+
+    assert (await bench.state()) == ("service", [("b", "2"), ("c", "3"), ("a", "theirs")])
+    await bench.settled()
+
+
+async def test_our_own_write_is_seen_by_the_next_read_without_an_event(bench: Bench) -> None:
+    await bench.cache.writer.publish(KEY, [ENTRY.format("ours")], ids=["z"])
+    answer = await bench.read(ids=("z",), format="json")
+
+    assert (answer.source, answer.page.items[0].title) == ("cache", "ours")
+    await bench.settled()
+
+
+async def test_new_items_in_another_order_than_their_events_are_put_right(bench: Bench) -> None:
+    bench.service.publish_elsewhere("x", "1", told=False)
+    bench.service.publish_elsewhere("y", "2", told=False)
+    bench.service.tell(wire("y", "2"))
+    bench.service.tell(wire("x", "1"))
+
+    assert (await bench.state())[0] == "service"
+    await bench.settled()
+
+
+async def test_an_overwrite_shows_where_it_goes_on_this_service(bench: Bench) -> None:
+    bench.service.publish_elsewhere("a", "moved")
+
+    await bench.settled()
+
+    assert [row[0] for row in (await bench.state())[1]] == ["b", "c", "a"]
+    assert bench.cache.explain(KEY)["order"] == "publish"
+
+
+async def test_a_node_deleted_between_subscription_and_listing_is_not_synced(bench: Bench) -> None:
+    async def deleted() -> None:
+        bench.service.deleted = True
+        bench.service.tell(kind=EventKind.DELETE)
+
+    bench.service.between = deleted
+    await bench.synchronise()
+
+    assert bench.cache.explain(KEY)["state"] == "gone"
+    with pytest.raises(NotFound):
+        await bench.read(freshness="cache")
+
+
+async def test_an_event_that_could_not_be_stored_makes_the_node_stale_until_it_is_proved(bench: Bench) -> None:
+    bench.store.fail = True
+
+    bench.service.publish_elsewhere("new", "4")
+    await bench.service.drained(KEY)
+    held = await bench.read(freshness="cache")
+
+    assert (held.stale, held.reason) == (True, "a change could not be stored")
+    await bench.settled()
+
+
+async def test_a_change_that_was_never_told_is_found_when_somebody_asks_the_service(bench: Bench) -> None:
+    bench.service.publish_elsewhere("b", "silently", told=False)
+
+    await bench.read(freshness="service")
+    stale = await bench.read(freshness="cache")
+
+    assert stale.reason == "the service had changes that it did not tell"
+    await bench.settled()
+
+
+async def test_a_lost_session_leaves_nothing_synced_and_the_next_one_proves_anew(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    bench.service.online = False
+    lost = await bench.read()
+    bench.service.items_held["meanwhile"] = "5"
+    bench.service.online = True
+    bench.cache.session_started(KEY.account)
+
+    assert (lost.source, lost.stale, lost.reason) == ("cache", True, "not connected")
+    await bench.settled()
+
+
+async def test_a_resumed_session_loses_nothing(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    asked = len(bench.service.asked)
+
+    bench.cache.session_resumed(KEY.account)
+
+    assert (await bench.state())[0] == "cache"
+    assert len(bench.service.asked) == asked
+
+
+async def test_a_read_waits_for_what_has_arrived(bench: Bench) -> None:
+    await asyncio.sleep(FAN_OUT)  # the window of the first listing is over
+    for number in range(50):
+        bench.service.publish_elsewhere(f"n{number}", "x")
+
+    answer = await bench.read(ids=("n49",))
+
+    assert (answer.source, len(answer.page.items)) == ("cache", 1)
