@@ -9,6 +9,7 @@ did not reach a session, and falls back when one did.
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -66,6 +67,7 @@ class Session:
         self._hurry = asyncio.Event()
         self._stopping = False
         self._barriers = 0
+        self._refusals = 0
         self.online = False
         """Requests can be made: connected, or about to resume."""
         full_jid = f"{account.jid}/{account.resource}"
@@ -132,6 +134,7 @@ class Session:
         """One connection, from its first packet to its end. Returns how it ended and whether it reached a session."""
         loop = asyncio.get_running_loop()
         self._ended, self._up = loop.create_future(), loop.create_future()
+        self._refusals = 0
         address = (self.account.host, self.account.port or 5222) if self.account.host else (None, None)
         self._stream.connect(*address)
         limit = self._settings.negotiation_timeout
@@ -172,18 +175,28 @@ class Session:
         stream.add_event_handler("session_resumed", self._session_resumed)
         stream.add_event_handler("disconnected", lambda why: self._end(_End.LOST, self._lost_words(why)))
         stream.add_event_handler("connection_failed", lambda why: self._end(_End.LOST, f"no connection: {why}"))
+        stream.add_event_handler("failed_auth", lambda _: self._count_refusal())
         stream.add_event_handler("failed_all_auth", self._failed_auth)
         stream.add_event_handler("no_auth", self._no_auth)
-        stream.add_event_handler("ssl_invalid_chain", self._untrusted)
         stream.add_event_handler("stream_error", self._stream_error)
         stream.take("pubkeep answers", self._requests.wants, self._requests.take)
         stream.take("pubkeep events", _is_event, self._event)
 
     @staticmethod
     def _lost_words(why: object) -> str:
+        if isinstance(why, ssl.SSLCertVerificationError):
+            reason = why.verify_message
+            return f"the server's certificate is not trusted ({reason}); name its authority in [xmpp] ca_certs"
         return f"the connection was lost ({why})" if why else "the connection was lost"
 
+    def _count_refusal(self) -> None:
+        self._refusals += 1
+
     def _failed_auth(self, _: object) -> None:
+        """All mechanisms failed: the server said no, or there was none that we would use on this connection."""
+        if not self._refusals:
+            self._no_auth(None)
+            return
         self._end(_End.AUTH, "the server refuses the password; set another one")
 
     def _no_auth(self, _: object) -> None:
@@ -191,9 +204,6 @@ class Session:
         if self.account.tls != "allow-plaintext" and not self._stream.features & {"starttls"}:
             words += "; it offers no encryption"
         self._end(_End.AUTH, words)
-
-    def _untrusted(self, error: object) -> None:
-        self._end(_End.LOST, f"the server's certificate is not trusted: {error}")
 
     def _stream_error(self, error: Any) -> None:
         """A conflict on the stream that is in use: somebody took our resource. Older streams are closed by us."""
