@@ -87,6 +87,32 @@ async def reads(address: str, account: Account, node: str, size: int) -> None:
     await client.close()
 
 
+async def many_nodes(address: str, pubkeep: Pubkeep, account: Account) -> None:
+    """The first read of each of 200 nodes, so that no page lies ready, against the same echo."""
+    nodes = [f"{NODE}/{number}" for number in range(200)]
+    for node in nodes:
+        await (await account.synchronise(EXT, node)).result()
+    client, options = await Bus.connect(address), {"max": Variant("u", 20)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.echo", address, account.path, EXT, nodes[0]),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    pairs = []
+    for node in nodes[1:]:
+        body = [EXT, node, options]
+        ours = await timed(lambda: client.call("im.pubkeep.Pubkeep1", account.path, *GET, body))  # noqa: B023
+        echo = await timed(lambda: client.call(ECHO, "/echo", ECHO, "GetItems", "ssa{sv}", body))  # noqa: B023
+        pairs.append((ours, echo))
+    first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
+    line("cached GetItems(20) / echo, 200 different nodes, p50", f"{first * 1e3:.2f} ms {first / second:.2f}x", "2.0x")
+    process.kill()
+    await process.wait()
+    await client.close()
+    await pubkeep.forget({}, everything=True)
+
+
 async def bare_fetch(prosody: Prosody) -> float:
     """Seconds in which slixmpp fetches the same pages and does nothing with them."""
     async with Author(prosody, "alice", "bare") as author:
@@ -165,7 +191,7 @@ async def main() -> None:
     prosody.start()
     daemon.start()
     try:
-        for size in (1000, 10_000):
+        for size in (50, 1000, 10_000):  # the largest one stays for the start
             async with connect(bus.address) as pubkeep, component(prosody, size):
                 await ready(pubkeep)
                 accounts = await pubkeep.accounts()
@@ -177,6 +203,9 @@ async def main() -> None:
                 )
                 await account.online()
                 await pubkeep.forget({}, everything=True)
+                if size == 50:
+                    await many_nodes(bus.address, pubkeep, account)
+                    continue
                 if size == 10_000:
                     await sync(pubkeep, account, prosody)
                 else:
