@@ -187,8 +187,7 @@ class Bus:
         except Exception as error:  # noqa: BLE001 (the libraries raise whatever comes up)
             if raw is not None and raw._sock is not None:
                 raw._sock.close()
-            words = "log in to a desktop, or start with dbus-run-session"
-            raise NoBus(f"the message bus at {address} cannot be reached ({error}): {words}") from None
+            raise NoBus(f"the message bus at {address} cannot be reached: {error}") from None
         raw._writer = _Writer(raw, fds=fds)
         bus = cls(raw)
         raw.add_message_handler(bus._incoming)

@@ -29,7 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except (NoBus, NotRunning, NotReady) as error:
+    except NoBus as error:
+        print(f"pubkeep: {error}; log in to a desktop, or use dbus-run-session", file=sys.stderr)
+        return NO_DAEMON
+    except (NotRunning, NotReady) as error:
         return _say(error, NO_DAEMON)
     except (PubkeepError, OSError, UnicodeDecodeError) as error:
         return _say(error, FAILED)
