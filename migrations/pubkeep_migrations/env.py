@@ -8,7 +8,8 @@ from alembic import context
 from sqlalchemy import Connection, make_url
 
 from pubkeep.config import database_path, load
-from pubkeep.storage.engines import make_private, writer_engine
+from pubkeep.storage.engines import make_room, writer_engine
+from pubkeep.storage.migrate import unchecked
 from pubkeep.storage.tables import FTS_TABLES, Base
 
 
@@ -41,8 +42,8 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    make_private(database())
+    make_room(database())
     engine = writer_engine(database())
-    with engine.begin() as own:
+    with unchecked(engine) as own:
         run(own)
     engine.dispose()

@@ -12,12 +12,12 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -45,11 +45,9 @@ def our_errors() -> Iterator[None]:
         yield
     except PubkeepError:
         raise
-    except (DBAPIError, sqlite3.Error) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
         raise _translated(original or error) from error
-    except OSError as error:
-        raise _translated(error) from error
 
 
 def _translated(error: BaseException) -> PubkeepError:
@@ -69,22 +67,35 @@ def _translated(error: BaseException) -> PubkeepError:
     return Failed("the database: a request failed; the log says more")
 
 
-def make_private(path: Path) -> None:
-    """The folder 0700 and the files 0600, before SQLite makes them otherwise."""
+def make_room(path: Path) -> None:
+    """The folder, 0700, and an empty file, 0600, where there is none: SQLite would make it readable to others.
+
+    A folder that is there keeps its mode: it may be `/tmp`, or a home.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.parent.stat().st_uid == os.getuid():
-        path.parent.chmod(0o700)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    os.fchmod(descriptor, 0o600)  # whatever the umask took away
     os.close(descriptor)
-    if path.stat().st_uid == os.getuid():
-        path.chmod(0o600)  # -wal and -shm take the mode of the file
+
+
+def make_private(path: Path) -> None:
+    """The files 0600, those that SQLite keeps beside the database too (new ones take its mode)."""
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        with suppress(FileNotFoundError):
+            if file.stat().st_uid == os.getuid():
+                file.chmod(0o600)
 
 
 def writer_engine(path: Path) -> Engine:
     """A synchronous engine of one connection, whose transactions begin IMMEDIATE.
 
     With the driver's own transaction control a crash in the middle of a migration leaves a database
-    that fails for ever, since it commits before each DDL statement.
+    that fails for ever, since it commits before each DDL statement. Connecting changes nothing in the
+    file: whose it is is not known yet.
     """
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
@@ -94,7 +105,6 @@ def writer_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _record: object) -> None:
-        _use_wal(connection)
         for pragma in (
             f"busy_timeout={BUSY_TIMEOUT}",
             "synchronous=NORMAL",
@@ -111,7 +121,7 @@ def writer_engine(path: Path) -> Engine:
     return engine
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def use_wal(connection: sqlite3.Connection) -> None:
     """Switch to write-ahead logging; SQLite does not wait by itself for another process that does the same."""
     for attempt in range(BUSY_TIMEOUT // 20, -1, -1):
         try:
@@ -152,9 +162,14 @@ class Writer:
         """Let SQLite note what it learnt for its planner, and end the thread."""
 
         def finish(engine: Engine) -> None:
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA optimize")
-            engine.dispose()
+            try:
+                with engine.begin() as connection:
+                    connection.exec_driver_sql("PRAGMA analysis_limit=400")
+                    connection.exec_driver_sql("PRAGMA optimize")
+            except DBAPIError as error:  # a full disk: nothing that is held hangs on it
+                log.info("the database: its statistics were not renewed: %s", error.orig)
+            finally:
+                engine.dispose()
 
         try:
             await self.call(finish)
@@ -216,8 +231,8 @@ class Readers:
         driver = await self._free.get()
         try:
             with our_errors():
-                await driver.execute_fetchall("BEGIN")
                 try:
+                    await driver.execute_fetchall("BEGIN")  # begins even where the waiting for it is cancelled
                     yield driver
                 finally:
                     await driver.execute_fetchall("COMMIT")

@@ -7,16 +7,23 @@ each other and look again inside the transaction.
 """
 
 import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from pubkeep.errors import Failed
+from pubkeep.storage.engines import make_private, make_room, use_wal
 
 log = logging.getLogger(__name__)
 
 HEAD = "0001"
 """The newest revision in `migrations/`; a test holds it against Alembic's own view."""
+
+
+SCRIPTS = "pubkeep_migrations:"
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -28,13 +35,13 @@ def stored_revision(connection: Connection) -> str | None:
     tables = set(inspect(connection).get_table_names())
     if not tables:
         return None
-    if "alembic_version" not in tables or ("item" not in tables and "node" not in tables):
+    if "alembic_version" not in tables or len(tables) > 1 and not {"item", "node"} <= tables:
         raise Failed("the database: it belongs to another program; choose another file with [storage] path")
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def migrate(engine: Engine, path: Path) -> bool:
-    """Bring the database to HEAD. Returns whether there was anything to do.
+def migrate(engine: Engine, path: Path, *, scripts: str = SCRIPTS, head: str = HEAD) -> bool:
+    """Bring the database to `head` of the revisions in `scripts`. Returns whether there was anything to do.
 
     Raises:
         Failed: of another program, or newer than this one; nothing was touched.
@@ -42,7 +49,8 @@ def migrate(engine: Engine, path: Path) -> bool:
     with engine.connect() as connection:
         found = stored_revision(connection)
     copy = path.with_suffix(".before-migration.db")
-    if found == HEAD:
+    if found == head:
+        _settle(engine, path)
         copy.unlink(missing_ok=True)
         return False
     from alembic import command  # heavy: an ordinary start needs none of it
@@ -50,29 +58,60 @@ def migrate(engine: Engine, path: Path) -> bool:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", "pubkeep_migrations:")
+    config.set_main_option("script_location", scripts)
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise Failed(
-            f"the database: a newer version of this program wrote it (revision {found}, this one knows {HEAD}); "
+            f"the database: a newer version of this program wrote it (revision {found}, this one knows {head}); "
             "upgrade the program, or choose another file with [storage] path"
         )
+    _settle(engine, path)
     if found is not None:
         _copy(engine, copy)
-    log.info("the database is %s", "created" if found is None else f"migrated from {found} to {HEAD}")
-    with engine.begin() as connection:
+    log.info("the database is %s", "created" if found is None else f"migrated from {found} to {head}")
+    with unchecked(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return True
 
 
+@contextmanager
+def unchecked(engine: Engine) -> Iterator[Connection]:
+    """A transaction whose foreign keys are checked at its end, and not before.
+
+    Where a batch recreates a table, the old one is dropped; with foreign keys on that deletes its rows
+    first, and with them every row of other tables that hangs on them (all raw XML, for `item`).
+
+    Raises:
+        Failed: a row points to nothing; the transaction is rolled back.
+    """
+    raw = _driver(engine)
+    raw.execute("PRAGMA foreign_keys=OFF")  # of no effect inside a transaction
+    try:
+        with engine.begin() as connection:
+            yield connection
+            if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise Failed("the database: the migration would tear rows apart; nothing was changed")
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _settle(engine: Engine, path: Path) -> None:
+    """The file is ours: nobody else may read it, and readers do not wait for the writer."""
+    make_private(path)
+    use_wal(_driver(engine))
+
+
 def _copy(engine: Engine, copy: Path) -> None:
     """A copy as it was, kept until the next start that has nothing to migrate."""
     copy.unlink(missing_ok=True)
-    with engine.connect() as connection:
-        connection.commit()
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        raw.execute("COMMIT") if raw.in_transaction else None
-        raw.execute("VACUUM INTO ?", (str(copy),))
-    copy.chmod(0o600)
+    make_room(copy)
+    _driver(engine).execute("VACUUM INTO ?", (str(copy),))
+
+
+def _driver(engine: Engine) -> sqlite3.Connection:
+    """The one connection of the writer, for what cannot be done inside a transaction."""
+    with closing(engine.raw_connection()) as pooled:
+        raw = pooled.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        return raw

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pubkeep.clock import Clock
-from pubkeep.errors import Conflict
+from pubkeep.errors import Conflict, UnknownObject
 from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, NodeRecord, NodeState, Tls
 from pubkeep.storage import tables
-from pubkeep.storage.engines import Readers, Writer, make_private, our_errors, writer_engine
+from pubkeep.storage.engines import Readers, Writer, make_room, our_errors, writer_engine
 from pubkeep.storage.finding import Finding
 from pubkeep.storage.migrate import migrate
 from pubkeep.storage.reading import Reading
@@ -27,13 +27,13 @@ Change = tables.ChangeRow
 class Store(Reading, Finding):
     """All that is kept, in one SQLite file."""
 
-    def __init__(self, writer: Writer, readers: Readers, counter: Counter, clock: Clock) -> None:
+    def __init__(self, writer: Writer, readers: Readers, counter: Counter, last: int, clock: Clock) -> None:
         Reading.__init__(self, readers)
         Finding.__init__(self, readers)
         self._writer = writer
         self._counter = counter
         self._clock = clock
-        self._sequence = counter.value
+        self._sequence = last
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "Store":
@@ -43,17 +43,18 @@ class Store(Reading, Finding):
             StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
         """
         with our_errors():
-            make_private(path)
+            make_room(path)
             writer = Writer(writer_engine(path))
+        readers = Readers(path)
         try:
             await writer.call(lambda engine: migrate(engine, path))
-            counter = await writer.run(lambda connection: _counter(connection, clock.wall()))
+            counter, last = await writer.run(lambda connection: _counter(connection, clock.wall()))
+            await readers.open()
         except BaseException:
+            await readers.close()
             await writer.abandon()
             raise
-        readers = Readers(path)
-        await readers.open()
-        return cls(writer, readers, counter, clock)
+        return cls(writer, readers, counter, last, clock)
 
     @property
     def sequence(self) -> int:
@@ -70,7 +71,12 @@ class Store(Reading, Finding):
         await self._writer.close()
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        result, sequence = await self._writer.run(lambda connection: (work(connection), self._counter.value))
+        def numbered(connection: Connection) -> tuple[T, int]:
+            before = self._counter.value
+            result = work(connection)
+            return result, self._counter.value if self._counter.value > before else 0
+
+        result, sequence = await self._writer.run(numbered)
         self._sequence = max(self._sequence, sequence)
         return result
 
@@ -109,7 +115,9 @@ class Store(Reading, Finding):
 
         def work(connection: Connection) -> None:
             row = tables.AccountRow
-            jid = connection.execute(select(row.jid).where(row.number == number)).scalar_one()
+            jid = connection.execute(select(row.jid).where(row.number == number)).scalar()
+            if jid is None:
+                raise UnknownObject(f"account {number}: there is none")
             for node in connection.execute(select(Node).where(Node.c.account == jid)).all():
                 self._forget(connection, _record(node), "forgotten", [])
                 connection.execute(delete(Node).where(Node.c.number == node.number))
@@ -143,7 +151,10 @@ class Store(Reading, Finding):
         """See ports.NodeStore. `forgotten` without a date drops the node's row, too."""
 
         def work(connection: Connection) -> Applied:
-            record = _record(connection.execute(select(Node).where(Node.c.number == number)).one())
+            row = connection.execute(select(Node).where(Node.c.number == number)).first()
+            if row is None:
+                return Applied(self._sequence)  # forgotten meanwhile: nothing is left to do
+            record = _record(row)
             dates = _dates(created_before, updated_before)
             applied = self._forget(connection, record, kind, dates)
             if kind == "forgotten" and not dates:
@@ -194,19 +205,21 @@ class Store(Reading, Finding):
         return ItemChanges(connection, node, self._counter, self._clock.wall())
 
 
-def _counter(connection: Connection, wall: int) -> Counter:
+def _counter(connection: Connection, wall: int) -> tuple[Counter, int]:
     """Go on above everything that was ever given: what is stored, and the present time in microseconds.
 
-    The row of node 0 says where this database's history begins.
+    The row of node 0 says where this database's history begins. Returns the last number stored, too: the
+    one to start from has not been given, and whoever asked for changes since it would be told it is unknown.
     """
-    stored = [
+    last = max(
         connection.execute(select(func.max(column))).scalar() or 0 for column in (Change.sequence, Item.c.sequence)
-    ]
-    counter = Counter(max(*stored, wall))
+    )
+    counter = Counter(max(last, wall))
     if connection.execute(select(Change.sequence).where(Change.node == 0)).first() is None:
         values = {"kind": "created", "node": 0, "item_id": "", "account": "", "type": "", "uri": "", "at": wall}
-        connection.execute(insert(Change).values(sequence=counter.next(), **values))
-    return counter
+        last = counter.next()
+        connection.execute(insert(Change).values(sequence=last, **values))
+    return counter, last
 
 
 def _dates(created_before: int, updated_before: int) -> list[Any]:
