@@ -48,6 +48,8 @@ def our_errors() -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
         raise _translated(original or error) from error
+    except (OverflowError, UnicodeEncodeError) as error:  # a parser may give any number, and half a surrogate pair
+        raise Failed(f"the database: a value cannot be stored: {error}") from error
 
 
 def _translated(error: BaseException) -> PubkeepError:

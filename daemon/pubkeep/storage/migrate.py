@@ -35,7 +35,7 @@ def stored_revision(connection: Connection) -> str | None:
     tables = set(inspect(connection).get_table_names())
     if not tables:
         return None
-    if "alembic_version" not in tables or len(tables) > 1 and not {"item", "node"} <= tables:
+    if "alembic_version" not in tables or (len(tables) > 1 and not {"item", "node"} <= tables):
         raise Failed("the database: it belongs to another program; choose another file with [storage] path")
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 

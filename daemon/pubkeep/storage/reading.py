@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, s
 
 from pubkeep.errors import NotFound
 from pubkeep.model import Format, ItemRow, NodeRecord, Page
+from pubkeep.slices import Slices
 from pubkeep.storage import tables
 from pubkeep.storage.compiled import Compiled
 from pubkeep.storage.engines import Readers
@@ -18,6 +19,8 @@ Item, Payload = tables.ItemRow, tables.PayloadRow
 Where = Literal["newest", "before", "after", "index"]
 IDS_AT_ONCE = 512
 """Ids in one statement."""
+ROWS_AT_ONCE = 50
+"""Rows converted before others may get a turn: a quarter of a millisecond."""
 
 
 def columns(form: Format) -> tuple[Any, ...]:
@@ -39,7 +42,7 @@ def columns(form: Format) -> tuple[Any, ...]:
 
 def to_row(node: NodeRecord, values: Sequence[Any], *, extra: bool) -> ItemRow:
     """A row as frontends see it."""
-    item_id, title, published, updated, publisher, xml, json, *rest = values
+    item_id, title, published, updated, publisher, xml, json = values[:7]
     key = node.key
     return ItemRow(
         item_uri(key, item_id),
@@ -54,7 +57,7 @@ def to_row(node: NodeRecord, values: Sequence[Any], *, extra: bool) -> ItemRow:
         publisher,
         xml,
         json,
-        extra_keys(rest) if extra else {},
+        extra_keys(values[7:11]) if extra else {},
     )
 
 
@@ -141,7 +144,7 @@ class Reading:
         rows = rows[:limit]
         if where in ("newest", "before"):
             rows = rows[::-1]
-        items = tuple(to_row(node, row[:-1], extra=extra) for row in rows)
+        items = tuple(await _rows(node, rows, extra=extra))
         if not items:
             return Page((), more, count=node.items)
         if where == "newest":
@@ -159,7 +162,7 @@ class Reading:
         for part in _parts(ids):
             statement = _by_ids(_room(len(part)), format)
             rows = await self._readers.fetch(statement.sql, statement.args(node=node.number, **_named(part)))
-            found |= {row[0]: to_row(node, row, extra=extra) for row in rows}
+            found |= {row.id: row for row in await _rows(node, rows, extra=extra)}
         items = tuple(found[item_id] for item_id in ids if item_id in found)
         first, last = (items[0].id, items[-1].id) if items else ("", "")
         return Page(items, False, True, first, last, unknown=tuple(i for i in ids if i not in found))
@@ -185,6 +188,16 @@ class Reading:
             raise NotFound(f"{node.key.node} at {node.key.service}: no item {item_id!r} to count from")
         position: int = rows[0][0]
         return position
+
+
+async def _rows(node: NodeRecord, rows: Sequence[Sequence[Any]], *, extra: bool) -> list[ItemRow]:
+    """Rows as frontends see them; ten thousand of them are a tenth of a second of work."""
+    slices = Slices()
+    result: list[ItemRow] = []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        result += [to_row(node, row, extra=extra) for row in rows[start : start + ROWS_AT_ONCE]]
+        await slices.pause()
+    return result
 
 
 def _parts(ids: Sequence[str]) -> list[Sequence[str]]:

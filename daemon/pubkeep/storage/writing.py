@@ -8,13 +8,16 @@ told the text that it held before, which `item_text` keeps.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete, func, insert, select, text, update
 
+from pubkeep.errors import Conflict
 from pubkeep.model import Applied, NewItem, NodeRecord
 from pubkeep.storage import tables
 from pubkeep.uri import item_uri
+
+T = TypeVar("T")
 
 
 def _table(mapped: type[tables.Base]) -> Table:
@@ -38,7 +41,37 @@ _LAST_TKEYS = text(
     "SELECT value, (SELECT max(tkey) FROM item WHERE tkey >= value << :bits AND tkey < (value + 1) << :bits)"
     " FROM json_each(:seconds)"
 ).bindparams(bits=TKEY_BITS)
+# Built once: for a single event building them takes longer than running them.
+_HELD = select(Item.c.item_id, Item.c.number, Item.c.digest, Item.c.publisher, Item.c.tkey, Item.c.stored).where(
+    Item.c.node == bindparam("node"), Item.c.item_id.in_(bindparam("some", expanding=True))
+)
+_LAST_NUMBER = select(func.max(Item.c.number))
+_LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
+_OLD_TEXTS = select(Text.c.tkey, Text.c.text).where(Text.c.tkey.in_(bindparam("some", expanding=True)))
+_DROP_TEXTS = delete(Text).where(Text.c.tkey.in_(bindparam("some", expanding=True)))
+_DROP_PAYLOADS = delete(Payload).where(Payload.c.item.in_(bindparam("some", expanding=True)))
+_DROP_ITEMS = delete(Item).where(Item.c.number.in_(bindparam("some", expanding=True)))
+_DROP_CHANGES = delete(Change).where(
+    Change.c.node == bindparam("of"), Change.c.item_id.in_(bindparam("some", expanding=True))
+)
+_NEW_ITEM, _NEW_PAYLOAD, _NEW_TEXT, _NEW_CHANGE = insert(Item), insert(Payload), insert(Text), insert(Change)
+_OVERWRITTEN = (
+    *("tkey", "sequence", "publisher", "created", "published", "updated"),
+    *("subtype", "title", "json", "analyser", "version", "error", "digest"),
+)
+_CHANGE_ITEM = (
+    update(Item).where(Item.c.number == bindparam("b_number")).values({n: bindparam(f"b_{n}") for n in _OVERWRITTEN})
+)
+_CHANGE_PAYLOAD = update(Payload).where(Payload.c.item == bindparam("b_number")).values(xml=bindparam("b_xml"))
 _MOVE = update(Item).where(Item.c.number == bindparam("b_number")).values(pos=bindparam("b_pos"))
+_COUNT = (
+    update(Node)
+    .where(Node.c.number == bindparam("b_number"))
+    .values(
+        items=Node.c["items"] + bindparam("b_added"), sequence=bindparam("b_sequence"), newest=bindparam("b_newest")
+    )
+)
+_COUNTERS = select(Node.c["items"], Node.c.sequence, Node.c.newest).where(Node.c.number == bindparam("number"))
 
 
 class Counter:
@@ -68,26 +101,34 @@ class ItemChanges:
 
     def upsert(self, items: Sequence[NewItem], *, moves: bool) -> None:
         """See ports.ItemStore.apply."""
-        held = {row.item_id: row for row in self._held([item.id for item in items])}
-        number = self._max(Item.c.number)
-        last = self._max(Item.c.pos, Item.c.node == self.node.number)
+        each: dict[str, NewItem] = {}
+        for item in items:
+            if moves:
+                each.pop(item.id, None)  # named twice, it stands where it was named last
+            each[item.id] = item
+        held = {row.item_id: row for row in self._held(list(each))}
+        number = self._max(_LAST_NUMBER) if len(held) < len(each) else 0
+        last = self._max(_LAST_POS, node=self.node.number)
         new: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         payloads: list[dict[str, Any]] = []
         texts: list[dict[str, Any]] = []
         moved: list[dict[str, int]] = []
-        each = {item.id: item for item in items}
-        seconds = {name: self._second(item, held.get(name)) for name, item in each.items()}
+        seconds = {
+            item.id: self._second(item, held.get(item.id))
+            for item in each.values()
+            if not _same(item, held.get(item.id))
+        }
         self._reserve(set(seconds.values()))
         for item in each.values():
-            row, second = held.get(item.id), seconds[item.id]
-            same = row is not None and row.digest == item.digest and row.publisher == item.publisher
+            row = held.get(item.id)
             if row is None or moves:
                 last += 1
             if row is not None and moves:
                 moved.append({"b_number": row.number, "b_pos": last})
-            if same:
+            if item.id not in seconds:
                 continue
+            second = seconds[item.id]
             tkey = row.tkey if row is not None and row.tkey >> TKEY_BITS == second else self._tkey(second)
             values = _values(item, self.node) | {"tkey": tkey, "sequence": self.counter.next()}
             if row is None:
@@ -96,36 +137,35 @@ class ItemChanges:
                 new.append(values | place | {"stored": self.wall})
                 payloads.append({"item": number, "xml": item.xml})
             else:
-                changed.append(values | {"b_number": row.number, "b_xml": item.xml})
+                own = {f"b_{name}": value for name, value in values.items()}
+                changed.append(own | {"b_number": row.number})
+                payloads.append({"b_number": row.number, "b_xml": item.xml})
             texts.append({"tkey": tkey, "text": item.parsed.text})
             self.published.append(item.id)
         self._unindex([held[item_id].tkey for item_id in self.published if item_id in held])
-        if new:
-            self.connection.execute(insert(Item), new)
-            self.connection.execute(insert(Payload), payloads)
-            self._no_tombstones([row["item_id"] for row in new])
-        for values in changed:
-            number_of, xml = values.pop("b_number"), values.pop("b_xml")
-            self.connection.execute(update(Item).where(Item.c.number == number_of).values(values))
-            self.connection.execute(update(Payload).where(Payload.c.item == number_of).values(xml=xml))
-        if texts:
-            texts.sort(key=lambda row: row["tkey"])  # FTS5 flushes its memory wherever the rowid goes back
-            self.connection.execute(insert(Text), texts)
-            self.connection.execute(_FTS_INSERT, texts)
-        if moved:
-            self.connection.execute(_MOVE, moved)
+        self._many(_NEW_ITEM, new)
+        self._many(_NEW_PAYLOAD, [row for row in payloads if "item" in row])
+        self._no_tombstones([row["item_id"] for row in new])
+        self._many(_CHANGE_ITEM, changed)
+        self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_xml" in row])
+        texts.sort(key=lambda row: row["tkey"])  # FTS5 flushes its memory wherever the rowid goes back
+        self._many(_NEW_TEXT, texts)
+        self._many(_FTS_INSERT, texts)
+        self._many(_MOVE, moved)
         self.added += len(new)
 
     def remove(self, ids: Iterable[str], kind: str) -> None:
         """Delete items; each leaves a tombstone."""
-        for row in self._held(list(dict.fromkeys(ids))):
-            self._unindex([row.tkey])
-            self.connection.execute(delete(Payload).where(Payload.c.item == row.number))
-            self.connection.execute(delete(Item).where(Item.c.number == row.number))
-            self._no_tombstones([row.item_id])
-            self._log(kind, row.item_id)
-            self.retracted.append(row.item_id)
-            self.added -= 1
+        rows = list(self._held(list(dict.fromkeys(ids))))
+        gone = [row.item_id for row in rows]
+        self._unindex([row.tkey for row in rows])
+        for part in _parts([row.number for row in rows]):
+            self.connection.execute(_DROP_PAYLOADS, {"some": part})
+            self.connection.execute(_DROP_ITEMS, {"some": part})
+        self._no_tombstones(gone)
+        self._many(_NEW_CHANGE, [self._change(kind, item_id) for item_id in gone])
+        self.retracted += gone
+        self.added -= len(gone)
 
     def reorder(self, order: Sequence[str]) -> None:
         """Put the items into this order; those that are not named keep their place before the next that is."""
@@ -142,68 +182,69 @@ class ItemChanges:
             else:
                 waiting.append(row.item_id)
         final = [each for item_id in order if item_id in numbers for each in (*before[item_id], item_id)] + waiting
-        start = self._max(Item.c.pos, Item.c.node == self.node.number) + 1
-        if final:
-            self.connection.execute(
-                _MOVE, [{"b_number": numbers[i], "b_pos": start + place} for place, i in enumerate(final)]
-            )
+        final = list(dict.fromkeys(final))
+        kept = next((at for at, row in enumerate(rows) if row.item_id != final[at]), len(rows))
+        last = self._max(_LAST_POS, node=self.node.number)
+        moved = [{"b_number": numbers[name], "b_pos": last + 1 + at} for at, name in enumerate(final[kept:])]
+        self._many(_MOVE, moved)
 
     def finish(self, record: NodeRecord | None, kind: str = "node-state") -> Applied:
-        """Write the node's row; its counters are kept here and nowhere else."""
+        """Write the node's row; its counters are kept here and nowhere else.
+
+        Raises:
+            Conflict: the node was forgotten meanwhile.
+        """
+        number = self.node.number
+        before = self.connection.execute(_COUNTERS, {"number": number}).first()
+        if before is None:
+            raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
+        published, retracted = tuple(self.published), tuple(self.retracted)
         if record is not None:
-            self._log(kind, "")
-        if self.published or self.retracted or record is not None:
-            values: dict[str, Any] = {"items": Node.c["items"] + self.added, "sequence": self.counter.value}
-            if self.published or self.retracted:
-                values["newest"] = self.wall
-            own = node_values(record) if record is not None else {}
-            self.connection.execute(update(Node).where(Node.c.number == self.node.number).values(own | values))
-        row = self.connection.execute(
-            select(Node.c["items"], Node.c.sequence).where(Node.c.number == self.node.number)
-        ).one()
-        return Applied(row.sequence, tuple(self.published), tuple(self.retracted), row.items)
+            self._no_tombstones([""])
+            self.connection.execute(_NEW_CHANGE, self._change(kind, ""))
+            self.connection.execute(update(Node).where(Node.c.number == number).values(node_values(record)))
+        if not (published or retracted or record is not None):
+            return Applied(before.sequence, published, retracted, before.items)
+        newest = self.wall if published or retracted else before.newest
+        counters = {"b_added": self.added, "b_sequence": self.counter.value, "b_newest": newest}
+        self.connection.execute(_COUNT, {"b_number": number, **counters})
+        return Applied(self.counter.value, published, retracted, before.items + self.added)
 
     # -- parts -----------------------------------------------------------------------------------
 
     def _held(self, ids: Sequence[str]) -> Iterator[Any]:
-        wanted = select(
-            Item.c.item_id, Item.c.number, Item.c.digest, Item.c.publisher, Item.c.tkey, Item.c.stored
-        ).where(Item.c.node == self.node.number, Item.c.item_id.in_(bindparam("ids", expanding=True)))
-        for start in range(0, len(ids), AT_ONCE):
-            yield from self.connection.execute(wanted, {"ids": list(ids[start : start + AT_ONCE])}).all()
+        for part in _parts(ids):
+            yield from self.connection.execute(_HELD, {"node": self.node.number, "some": part}).all()
+
+    def _many(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            self.connection.execute(statement, rows)
 
     def _unindex(self, tkeys: Sequence[int]) -> None:
-        for start in range(0, len(tkeys), AT_ONCE):
-            part = Text.c.tkey.in_(tkeys[start : start + AT_ONCE])
-            chosen = select(Text.c.tkey, Text.c.text).order_by(Text.c.tkey)
-            old = [row._asdict() for row in self.connection.execute(chosen.where(part))]
-            if old:
-                self.connection.execute(_FTS_DELETE, old)
-                self.connection.execute(delete(Text).where(part))
+        for part in _parts(sorted(tkeys)):
+            old = [row._asdict() for row in self.connection.execute(_OLD_TEXTS, {"some": part})]
+            self._many(_FTS_DELETE, sorted(old, key=lambda row: int(row["tkey"])))
+            self.connection.execute(_DROP_TEXTS, {"some": part})
 
     def _no_tombstones(self, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), AT_ONCE):
-            part = Change.c.item_id.in_(ids[start : start + AT_ONCE])
-            self.connection.execute(delete(Change).where(Change.c.node == self.node.number, part))
+        for part in _parts(ids):
+            self.connection.execute(_DROP_CHANGES, {"of": self.node.number, "some": part})
 
-    def _log(self, kind: str, item_id: str) -> None:
-        if not item_id:
-            self._no_tombstones([""])
-        self.connection.execute(
-            insert(Change).values(
-                sequence=self.counter.next(),
-                kind=kind,
-                node=self.node.number,
-                item_id=item_id,
-                account=self.node.key.account,
-                type=self.node.analysis.type if self.node.analysis else "",
-                uri=item_uri(self.node.key, item_id) if item_id else "",
-                at=self.wall,
-            )
-        )
+    def _change(self, kind: str, item_id: str) -> dict[str, Any]:
+        """A row of the log: of an item that is gone, or of the node itself."""
+        return {
+            "sequence": self.counter.next(),
+            "kind": kind,
+            "node": self.node.number,
+            "item_id": item_id,
+            "account": self.node.key.account,
+            "type": self.node.analysis.type if self.node.analysis else "",
+            "uri": item_uri(self.node.key, item_id) if item_id else "",
+            "at": self.wall,
+        }
 
-    def _max(self, column: Any, *where: Any) -> int:
-        return self.connection.execute(select(func.max(column)).where(*where)).scalar() or 0
+    def _max(self, statement: Select[tuple[Any]], **parameters: int) -> int:
+        return self.connection.execute(statement, parameters).scalar() or 0
 
     def _second(self, item: NewItem, row: Any) -> int:
         """The second an item counts to: its own date, where that says something, else that of its first day here."""
@@ -223,6 +264,14 @@ class ItemChanges:
         tkey = self._next_tkeys[second]
         self._next_tkeys[second] += 1
         return tkey
+
+
+def _same(item: NewItem, row: Any) -> bool:
+    return row is not None and row.digest == item.digest and row.publisher == item.publisher
+
+
+def _parts(values: Sequence[T]) -> list[list[T]]:
+    return [list(values[start : start + AT_ONCE]) for start in range(0, len(values), AT_ONCE)]
 
 
 def _values(item: NewItem, node: NodeRecord) -> dict[str, Any]:

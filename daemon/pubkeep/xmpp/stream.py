@@ -6,6 +6,7 @@ ElementTree and pass through its queue (and its XEP-0198 counters) as they are. 
 as elements, synchronously, in the order of the stream.
 """
 
+import contextlib
 import copy
 import logging
 from collections.abc import Callable
@@ -104,6 +105,15 @@ class Stream(ClientXMPP):  # type: ignore[misc]
             self.abort()
             return
         super().data_received(data)
+
+    def abort(self) -> None:
+        """Close the connection at once.
+
+        In the first releases of Python 3.11 (Debian 12 has 3.11.2) a TLS transport that is closing already has
+        lost its protocol and fails here; there is nothing left to close then.
+        """
+        with contextlib.suppress(AttributeError):
+            super().abort()
 
     def _spawn_event(self, xml: ET.Element) -> None:
         self._bytes_since_stanza = 0
