@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,10 +12,10 @@ from pubkeep.model import Format, ItemRow, NodeKey, SearchRequest, SearchResult
 from pubkeep.storage.engines import Readers
 from pubkeep.storage.reading import extra_keys
 from pubkeep.storage.text import TextQuery, parse
-from pubkeep.uri import item_uri, node_uri
+from pubkeep.uri import item_uri, node_uri, parse_item_uri
 
 ROW_OVERHEAD = 200
-"""Bytes a row takes beside its XML and JSON, roughly."""
+"""Bytes a row takes beside its title, XML and JSON, roughly."""
 
 
 class _Fetcher(Protocol):
@@ -39,12 +40,12 @@ class Finding:
         query = parse(request.text) if request.text.strip() else None
         bottom = _read_cursor(request, accounts)
         async with self._readers.snapshot() as fetcher:
-            nodes = await self._nodes(fetcher, request, accounts)
+            nodes, turned = await self._nodes(fetcher, request, accounts)
             sequence, start = (await fetcher.execute_fetchall(_SEQUENCE))[0]
             if request.since is not None:
                 if request.since > sequence:
                     raise CursorTooOld(f"since {request.since}: this database is at {sequence} only; read anew")
-                if request.since >= start:
+                if request.since >= max(start, turned):
                     changed = await self._changed(fetcher, request, accounts, query, nodes, sequence)
                     if changed is not None:
                         return changed
@@ -83,21 +84,20 @@ class Finding:
                     missing.append(index)
         return found, missing
 
-    async def _nodes(self, fetcher: _Fetcher, request: SearchRequest, accounts: Sequence[str]) -> str:
-        """The numbers of the nodes in scope, as JSON. Denied and gone nodes are hidden from everybody."""
+    async def _nodes(self, fetcher: _Fetcher, request: SearchRequest, accounts: Sequence[str]) -> tuple[str, int]:
+        """The numbers of the nodes in scope, as JSON, and when one of them last vanished or came back.
+
+        Denied and gone nodes are hidden from everybody. Their items do not change by that, so whoever noted a
+        number before it has to read anew.
+        """
         rows = await fetcher.execute_fetchall(_NODES, {"accounts": json.dumps(list(accounts))})
-        return json.dumps(
-            [
-                number
-                for number, account, service, name, kind in rows
-                if (not request.types or kind in request.types)
-                and (
-                    not request.nodes
-                    or name in request.nodes
-                    or node_uri(NodeKey(account, service, name)) in request.nodes
-                )
-            ]
-        )
+        scope = [
+            (number, hidden, turned)
+            for number, account, service, name, kind, hidden, turned in rows
+            if (not request.types or kind in request.types) and _named(request, NodeKey(account, service, name))
+        ]
+        visible = [number for number, hidden, _ in scope if not hidden]
+        return json.dumps(visible), max((turned for *_, turned in scope), default=0)
 
     async def _changed(
         self,
@@ -108,14 +108,17 @@ class Finding:
         nodes: str,
         sequence: int,
     ) -> SearchResult | None:
-        """What changed after `since`; None where that is more than a page."""
+        """What changed after `since`; None where that is more than a page.
+
+        `removed` names no item that matches now (a node forgotten and taken up again), and each once.
+        """
         since = {"since": request.since, "number": request.limit + 1}
         sql = _select(request.format, None) + " AND item.sequence > :since ORDER BY item.sequence LIMIT :number"
         rows = await fetcher.execute_fetchall(sql, {"bottom": _TOP, "nodes": nodes} | since)
         gone = await fetcher.execute_fetchall(
             _GONE, since | {"accounts": json.dumps(list(accounts)), "types": json.dumps(list(request.types))}
         )
-        if len(rows) + len(gone) > request.limit:
+        if len(rows) + len(gone) > request.limit or len(_fitting(rows, request.max_bytes)) < len(rows):
             return None
         matching = {row[-1] for row in rows}
         if query is not None:
@@ -126,14 +129,15 @@ class Finding:
                     _select("none", query) + _AMONG, _parameters(query, nodes) | {"bottom": _TOP, "tkeys": tkeys}
                 )
                 matching = {row[-1] for row in found}
-        return SearchResult(
-            tuple(_row(row, extra=request.extra) for row in rows if row[-1] in matching),
-            tuple(_uri(row) for row in rows if row[-1] not in matching) + tuple(uri for (uri,) in gone),
-            sequence,
-        )
+        items = tuple(_row(row, extra=request.extra) for row in rows if row[-1] in matching)
+        removed = [_uri(row) for row in rows if row[-1] not in matching]
+        removed += [uri for (uri,) in gone if _named(request, parse_item_uri(uri)[0])]
+        there = {row.uri for row in items}
+        return SearchResult(items, tuple(uri for uri in dict.fromkeys(removed) if uri not in there), sequence)
 
 
 _TOP = 1 << 62
+_PLACE = re.compile("[0-9a-f]{1,15}")
 _COLUMNS = (
     "node.account, node.service, node.name, node.type, item.item_id, item.title, item.published, item.updated,"
     " item.publisher, {xml}, {json}, item.stored, item.sequence, item.subtype, item.error, item.tkey"
@@ -145,8 +149,8 @@ SELECT max(coalesce((SELECT max(sequence) FROM item), 0), (SELECT max(sequence) 
 """
 _VISIBLE = "SELECT number FROM node WHERE state NOT IN ('denied', 'gone')"
 _NODES = """
-SELECT number, account, service, name, type FROM node
-WHERE state NOT IN ('denied', 'gone') AND account IN (SELECT value FROM json_each(:accounts))
+SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned FROM node
+WHERE account IN (SELECT value FROM json_each(:accounts))
 """
 _GONE = """
 SELECT uri FROM change WHERE sequence > :since AND item_id != ''
@@ -195,10 +199,19 @@ def _row(row: Sequence[Any], *, extra: bool) -> ItemRow:
 def _fitting(rows: Sequence[Sequence[Any]], max_bytes: int) -> Sequence[Sequence[Any]]:
     size = 0
     for number, row in enumerate(rows):
-        size += len(row[9]) + len(row[10]) + ROW_OVERHEAD
+        size += _octets(row[5]) + _octets(row[9]) + _octets(row[10]) + ROW_OVERHEAD
         if number and size > max_bytes:
             return rows[:number]
     return rows
+
+
+def _octets(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _named(request: SearchRequest, key: NodeKey) -> bool:
+    """Whether the node is among those that were asked for, by its name or its URI."""
+    return not request.nodes or key.node in request.nodes or node_uri(key) in request.nodes
 
 
 def _mark(request: SearchRequest, accounts: Sequence[str]) -> str:
@@ -214,9 +227,6 @@ def _read_cursor(request: SearchRequest, accounts: Sequence[str]) -> int:
     if not request.cursor:
         return _TOP
     place, _, mark = request.cursor.partition(".")
-    if mark != _mark(request, accounts) or not place.isalnum():
+    if mark != _mark(request, accounts) or not _PLACE.fullmatch(place):
         raise InvalidArgs("cursor: it is not of this search")
-    try:
-        return int(place, 16)
-    except ValueError:
-        raise InvalidArgs("cursor: it is not of this search") from None
+    return int(place, 16)

@@ -19,11 +19,8 @@ from pubkeep.storage.engines import make_private, make_room, use_wal
 
 log = logging.getLogger(__name__)
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `migrations/`; a test holds it against Alembic's own view."""
-
-
-SCRIPTS = "pubkeep_migrations:"
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -40,8 +37,8 @@ def stored_revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def migrate(engine: Engine, path: Path, *, scripts: str = SCRIPTS, head: str = HEAD) -> bool:
-    """Bring the database to `head` of the revisions in `scripts`. Returns whether there was anything to do.
+def migrate(engine: Engine, path: Path) -> bool:
+    """Bring the database to HEAD. Returns whether there was anything to do.
 
     Raises:
         Failed: of another program, or newer than this one; nothing was touched.
@@ -49,7 +46,7 @@ def migrate(engine: Engine, path: Path, *, scripts: str = SCRIPTS, head: str = H
     with engine.connect() as connection:
         found = stored_revision(connection)
     copy = path.with_suffix(".before-migration.db")
-    if found == head:
+    if found == HEAD:
         _settle(engine, path)
         copy.unlink(missing_ok=True)
         return False
@@ -58,17 +55,17 @@ def migrate(engine: Engine, path: Path, *, scripts: str = SCRIPTS, head: str = H
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", scripts)
+    config.set_main_option("script_location", "pubkeep_migrations:")
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise Failed(
-            f"the database: a newer version of this program wrote it (revision {found}, this one knows {head}); "
+            f"the database: a newer version of this program wrote it (revision {found}, this one knows {HEAD}); "
             "upgrade the program, or choose another file with [storage] path"
         )
     _settle(engine, path)
     if found is not None:
         _copy(engine, copy)
-    log.info("the database is %s", "created" if found is None else f"migrated from {found} to {head}")
+    log.info("the database is %s", "created" if found is None else f"migrated from {found} to {HEAD}")
     with unchecked(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -70,6 +70,8 @@ class NodeRow(Base):
     items: Mapped[int] = mapped_column(Big)
     newest: Mapped[int] = mapped_column(Big)
     sequence: Mapped[int] = mapped_column(Big)
+    turned: Mapped[int] = mapped_column(Big, server_default="0")
+    """Number of the change that last hid its items (denied, gone) or showed them again."""
     verified_at: Mapped[int] = mapped_column(Big)
     subscribed: Mapped[int] = mapped_column(Integer)
     title: Mapped[str] = mapped_column(Text)

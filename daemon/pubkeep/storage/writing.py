@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete, func, insert, select, text, update
 
 from pubkeep.errors import Conflict
-from pubkeep.model import Applied, NewItem, NodeRecord
+from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
 from pubkeep.storage import tables
 from pubkeep.uri import item_uri
 
@@ -28,6 +28,8 @@ def _table(mapped: type[tables.Base]) -> Table:
 Item, Payload, Text, Change, Node = (
     _table(mapped) for mapped in (tables.ItemRow, tables.PayloadRow, tables.TextRow, tables.ChangeRow, tables.NodeRow)
 )
+HIDDEN = (NodeState.DENIED, NodeState.GONE)
+"""States whose items nobody is shown."""
 AT_ONCE = 500
 """Ids in one statement."""
 TKEY_BITS = 20
@@ -71,7 +73,9 @@ _COUNT = (
         items=Node.c["items"] + bindparam("b_added"), sequence=bindparam("b_sequence"), newest=bindparam("b_newest")
     )
 )
-_COUNTERS = select(Node.c["items"], Node.c.sequence, Node.c.newest).where(Node.c.number == bindparam("number"))
+_COUNTERS = select(Node.c["items"], Node.c.sequence, Node.c.newest, Node.c.state).where(
+    Node.c.number == bindparam("number")
+)
 
 
 class Counter:
@@ -88,7 +92,11 @@ class Counter:
 
 @dataclass(slots=True)
 class ItemChanges:
-    """One transaction on the items of one node."""
+    """One transaction on the items of one node.
+
+    Raises:
+        Conflict: the node was forgotten meanwhile.
+    """
 
     connection: Connection
     node: NodeRecord
@@ -98,6 +106,12 @@ class ItemChanges:
     retracted: list[str] = field(default_factory=list)
     added: int = 0
     _next_tkeys: dict[int, int] = field(default_factory=dict)
+    _before: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._before = self.connection.execute(_COUNTERS, {"number": self.node.number}).first()
+        if self._before is None:
+            raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
 
     def upsert(self, items: Sequence[NewItem], *, moves: bool) -> None:
         """See ports.ItemStore.apply."""
@@ -189,20 +203,16 @@ class ItemChanges:
         self._many(_MOVE, moved)
 
     def finish(self, record: NodeRecord | None, kind: str = "node-state") -> Applied:
-        """Write the node's row; its counters are kept here and nowhere else.
-
-        Raises:
-            Conflict: the node was forgotten meanwhile.
-        """
-        number = self.node.number
-        before = self.connection.execute(_COUNTERS, {"number": number}).first()
-        if before is None:
-            raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
+        """Write the node's row; its counters are kept here and nowhere else."""
+        number, before = self.node.number, self._before
         published, retracted = tuple(self.published), tuple(self.retracted)
         if record is not None:
             self._no_tombstones([""])
             self.connection.execute(_NEW_CHANGE, self._change(kind, ""))
-            self.connection.execute(update(Node).where(Node.c.number == number).values(node_values(record)))
+            values = node_values(record)
+            if before.items + self.added and (before.state in HIDDEN) != (record.state in HIDDEN):
+                values["turned"] = self.counter.value
+            self.connection.execute(update(Node).where(Node.c.number == number).values(values))
         if not (published or retracted or record is not None):
             return Applied(before.sequence, published, retracted, before.items)
         newest = self.wall if published or retracted else before.newest

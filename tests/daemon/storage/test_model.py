@@ -5,6 +5,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,13 +45,19 @@ class StoreMachine(RuleBasedStateMachine):
         await self.store.add_account("alice@localhost", "x", uid=0, enabled=True, host="", port=0, tls="required")
         analysis = Analysis("blog", "blog", to_sync=True)
         self.node: NodeRecord = await self.store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=analysis))
-        self.since = self.store.sequence
+        self.since = self.seen_at = self.store.sequence
+        self.seen: set[str] = set()
 
-    @rule(items=st.lists(st.tuples(IDS, TEXTS), max_size=5, unique_by=lambda each: each[0]), moves=st.booleans())
+    @rule(items=st.lists(st.tuples(IDS, TEXTS), max_size=5), moves=st.booleans())
     def upsert(self, items: list[tuple[str, str]], moves: bool) -> None:
         applied = self.run(self.store.apply(self.node, [item(*each) for each in items], moves=moves))
-        expected = [name for name, text in items if self.texts.get(name) != text]
+        latest: dict[str, str] = {}
         for name, text in items:
+            if moves:
+                latest.pop(name, None)
+            latest[name] = text
+        expected = [name for name, text in latest.items() if self.texts.get(name) != text]
+        for name, text in latest.items():
             if moves and name in self.order:
                 self.order.remove(name)
             if name not in self.order:
@@ -70,6 +77,18 @@ class StoreMachine(RuleBasedStateMachine):
             self.changed[name] = False
         assert sorted(applied.retracted) == sorted(gone)
 
+    @rule()
+    def forget_and_take_up_again(self) -> None:
+        self.run(self.store.forget_node(self.node.number, "forgotten"))
+        self.node = self.run(self.store.save_node(replace(self.node, number=0)))
+        self.changed |= dict.fromkeys(self.order, False)
+        self.order, self.texts = [], {}
+
+    @rule(hidden=st.booleans())
+    def state(self, hidden: bool) -> None:
+        self.node = replace(self.node, state=NodeState.DENIED if hidden else NodeState.STALE)
+        self.node = self.run(self.store.save_node(self.node))
+
     @rule(data=st.data())
     def reorder(self, data: st.DataObject) -> None:
         order = data.draw(st.permutations(self.order))
@@ -88,7 +107,23 @@ class StoreMachine(RuleBasedStateMachine):
         assert [row.id for row in page.items] == self.order
         (stored,) = self.run(self.store.nodes("alice@localhost"))
         assert stored.items == len(self.order)
+        self.follow()
+
+    def follow(self) -> None:
+        """A frontend that asks after each change only for what is new must see what one sees that reads anew."""
+        news = self.run(self.store.search(SearchRequest("apple", since=self.seen_at), ["alice@localhost"]))
+        if news.reset:
+            self.seen = set()
+        self.seen = (self.seen - set(news.removed)) | {row.uri for row in news.items}
+        self.seen_at = news.sequence
+        anew = self.run(self.store.search(SearchRequest("apple"), ["alice@localhost"]))
+        assert self.seen == {row.uri for row in anew.items}
+        if self.node.state is NodeState.DENIED:
+            assert not self.seen
+            return
         result = self.run(self.store.search(SearchRequest("apple", since=self.since), ["alice@localhost"]))
+        if result.reset:
+            return
         now = {name for name, there in self.changed.items() if there and "apple" in self.texts[name]}
         assert {row.id for row in result.items} == now
         assert {uri.rpartition("=")[2] for uri in result.removed} == set(self.changed) - now

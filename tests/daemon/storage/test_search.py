@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Searching: any text that can be typed, pages, and what changed since."""
 
+import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld, InvalidArgs
 from pubkeep.model import NodeRecord, NodeState, SearchRequest
+from pubkeep.storage.engines import READERS
 from pubkeep.storage.store import Store
 from pubkeep.storage.text import parse
 from tests.daemon.storage.conftest import item
@@ -94,9 +100,11 @@ async def test_pages_by_cursor_are_whole_and_forged_cursors_refused(store: Store
             break
 
     assert sorted(seen) == sorted(f"i{n}" for n in range(25))
-    for forged in ("x", "zz.0", "1.000000000000", f"{cursor}1"):
+    first = (await store.search(SearchRequest("words", limit=10), ALICE)).cursor
+    mark = first.partition(".")[2]
+    for forged in ("x", "zz.0", "1.000000000000", f"{first}1", f"{'f' * 30}.{mark}", f".{mark}"):
         with pytest.raises(InvalidArgs, match="cursor"):
-            await store.search(SearchRequest("words", cursor=forged or "x"), ALICE)
+            await store.search(SearchRequest("words", cursor=forged), ALICE)
 
 
 async def test_types_nodes_and_accounts_restrict(store: Store, filled: NodeRecord) -> None:
@@ -141,3 +149,102 @@ async def test_since_resets_where_too_much_changed_and_refuses_the_future(store:
     assert old.reset
     with pytest.raises(CursorTooOld):
         await store.search(SearchRequest("onions", since=store.sequence + 1), ALICE)
+
+
+async def test_a_restart_gives_no_number_that_cannot_be_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "x" / "pubkeep.db"
+    store = await Store.open(path, Clock())
+    account = await store.add_account(ALICE[0], "x", uid=0, enabled=True, host="", port=0, tls="required")
+    await store.close()
+
+    again = await Store.open(path, Clock())
+    await again.enable_account(account.number, False)
+    result = await again.search(SearchRequest(since=again.sequence), ALICE)
+    await again.close()
+
+    assert not result.reset
+    assert result.sequence == again.sequence
+
+
+async def test_a_cancelled_search_leaves_no_reader_in_the_past(store: Store, node: NodeRecord) -> None:
+    for turns in range(6):
+        search = asyncio.create_task(store.search(SearchRequest("words"), ALICE))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        search.cancel()
+        await asyncio.gather(search, return_exceptions=True)
+    await store.apply(node, [item("a", "words")])
+
+    for _ in range(2 * READERS):
+        assert await found(store, "words") == ["a"]
+        assert list(await store.digests(node.number)) == ["a"]
+
+
+async def test_an_item_forgotten_and_taken_up_again_is_not_removed(store: Store, node: NodeRecord) -> None:
+    await store.apply(node, [item("back"), item("away")])
+    since = store.sequence
+
+    await store.forget_node(node.number, "forgotten")
+    node = await store.save_node(replace(node, number=0))
+    await store.apply(node, [item("back")])
+    result = await store.search(SearchRequest(since=since), ALICE)
+
+    assert [row.id for row in result.items] == ["back"]
+    assert [uri.rpartition("=")[2] for uri in result.removed] == ["away"]
+
+
+async def test_what_went_from_other_nodes_does_not_concern(store: Store, filled: NodeRecord) -> None:
+    since = store.sequence
+    await store.apply(filled, removals=["kitchen"])
+
+    here = await store.search(SearchRequest(since=since, nodes=(filled.key.node,)), ALICE)
+    elsewhere = await store.search(SearchRequest(since=since, nodes=("other",)), ALICE)
+
+    assert len(here.removed) == 1
+    assert elsewhere.removed == ()
+
+
+async def test_since_begins_anew_where_a_node_was_hidden_or_shown(store: Store, filled: NodeRecord) -> None:
+    before = store.sequence
+    await store.save_node(replace(filled, state=NodeState.DENIED))
+    hidden = store.sequence
+    while_hidden = await store.search(SearchRequest("onions", since=before), ALICE)
+    await store.save_node(replace(filled, state=NodeState.STALE))
+    shown = store.sequence
+    after = await store.search(SearchRequest("onions", since=hidden), ALICE)
+    await store.save_node(replace(filled, state=NodeState.ERROR))
+    later = await store.search(SearchRequest("onions", since=shown), ALICE)
+
+    assert (while_hidden.reset, while_hidden.items) == (True, ())
+    assert (after.reset, len(after.items)) == (True, 2)
+    assert (later.reset, later.items, later.removed) == (False, (), ())
+
+
+@pytest.mark.parametrize("text", ["", "庭"])
+async def test_an_answer_fits_the_bytes_it_may_have_but_has_one_item(store: Store, node: NodeRecord, text: str) -> None:
+    since = store.sequence
+    await store.apply(node, [item(f"i{n}", "庭 " + "春" * 1000) for n in range(10)])
+
+    first = await store.search(SearchRequest(text, format="xml", max_bytes=8000), ALICE)
+    changed = await store.search(SearchRequest(text, format="xml", since=since, max_bytes=8000), ALICE)
+    least = await store.search(SearchRequest(text, format="xml", max_bytes=1), ALICE)
+
+    assert (len(first.items), bool(first.cursor)) == (2, True)
+    assert (len(changed.items), changed.reset) == (2, True)
+    assert len(least.items) == 1
+
+
+_SYNTAX = st.sampled_from([*"ab\"*-()^:+{}|&!\\'.,", " ", "OR", "AND", "NOT", "NEAR", "\0", "春", "😀", "²", "\u0301"])
+
+
+def test_whatever_is_typed_the_database_understands_it() -> None:
+    @given(st.lists(_SYNTAX, max_size=14).map("".join))
+    @settings(max_examples=200, deadline=None)
+    def typed(text: str) -> None:
+        query = parse(text)
+        for expression in filter(None, (query.wanted, query.unwanted)):
+            database.execute("SELECT rowid FROM item_fts WHERE item_fts MATCH ?", (expression,)).fetchall()
+
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE VIRTUAL TABLE item_fts USING fts5(text, tokenize='unicode61 remove_diacritics 2')")
+        typed()
