@@ -49,7 +49,7 @@ def our_errors() -> Iterator[None]:
         original = error.orig if isinstance(error, DBAPIError) else error
         raise _translated(original or error) from error
     except (OverflowError, UnicodeEncodeError) as error:  # a parser may give any number, and half a surrogate pair
-        raise Failed(f"the database: a value cannot be stored: {error}") from error
+        raise Failed("the database: a number is too large, or a text has half a character; it is not stored") from error
 
 
 def _translated(error: BaseException) -> PubkeepError:

@@ -4,6 +4,7 @@
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -117,13 +118,14 @@ async def test_a_file_of_another_program_is_refused_untouched(tmp_path: Path) ->
     database.execute("CREATE TABLE recipes (name TEXT)")
     database.commit()
     database.close()
+    path.chmod(0o644)
+    before = path.read_bytes()
 
     with pytest.raises(Failed, match="another program"):
         await Store.open(path, Clock())
 
-    database = sqlite3.connect(path)
-    assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
-    database.close()
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (before, 0o644)
+    assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The contract of the store (ports.Store)."""
 
+import os
 import sqlite3
 import stat
 from dataclasses import replace
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pubkeep.clock import Clock
-from pubkeep.errors import Conflict, NotFound
-from pubkeep.model import NodeKey, NodeRecord, NodeState
+from pubkeep.errors import Conflict, Failed, NotFound, UnknownObject
+from pubkeep.model import NodeKey, NodeRecord, NodeState, Parsed, SearchRequest
 from pubkeep.storage.store import Store
 from pubkeep.storage.tables import AccountRow
 from tests.daemon.storage.conftest import KEY, item
@@ -46,6 +47,16 @@ async def test_where_overwritten_items_move_equal_ones_move_too(store: Store, no
 
     assert applied.published == ("b",)
     assert await ids(store, node) == ["c", "a", "b"]
+
+
+async def test_an_item_named_twice_stands_where_the_service_has_put_it_last(store: Store, node: NodeRecord) -> None:
+    await store.apply(node, [item("a"), item("b")])
+
+    applied = await store.apply(node, [item("a", "one"), item("b", "two"), item("a", "three")], moves=True)
+
+    assert applied.items == 2
+    assert await ids(store, node) == ["b", "a"]
+    assert [row.xml for row in (await store.by_ids(node, ["a"])).items] == ["<entry xmlns='urn:x'>three</entry>"]
 
 
 async def test_an_order_is_written_and_what_it_does_not_name_keeps_its_place(store: Store, node: NodeRecord) -> None:
@@ -111,10 +122,10 @@ async def test_items_by_id_come_in_the_order_asked(store: Store, node: NodeRecor
 async def test_a_hundred_thousand_items_may_have_one_date(store: Store, node: NodeRecord) -> None:
     date = 1_700_000_000_000_000
 
-    for start in range(0, 3000, 1000):
-        await store.apply(node, [item(f"i{n}", published=date) for n in range(start, start + 1000)])
+    for start in range(0, 100_000, 5000):
+        await store.apply(node, [item(f"i{n}", published=date) for n in range(start, start + 5000)])
 
-    assert len(await store.digests(node.number)) == 3000
+    assert len(await store.digests(node.number)) == 100_000
 
 
 async def test_numbers_grow_and_go_on_above_the_clock_after_a_restart(tmp_path: Path) -> None:
@@ -149,8 +160,28 @@ async def test_removing_an_account_leaves_tombstones(store: Store, node: NodeRec
 
     await store.remove_account(1)
 
+    result = await store.search(SearchRequest(since=since), ["alice@localhost"])
     assert await store.nodes("alice@localhost") == []
-    assert store.sequence > since
+    assert result.removed == ("xmpp://alice@localhost/pubsub.localhost?;node=urn%3Axmpp%3Amicroblog%3A0;item=a",)
+
+
+async def test_what_is_not_there_any_more_is_said_in_our_terms(store: Store, node: NodeRecord) -> None:
+    await store.forget_node(node.number, "forgotten")
+
+    assert (await store.forget_node(node.number, "forgotten")).retracted == ()
+    with pytest.raises(Conflict, match="forgotten"):
+        await store.apply(node, [item("a")])
+    with pytest.raises(UnknownObject, match="account 7"):
+        await store.remove_account(7)
+
+
+@pytest.mark.parametrize("parsed", [Parsed(title="half \ud800"), Parsed(published=2**70)])
+async def test_what_cannot_be_stored_is_refused_whole(store: Store, node: NodeRecord, parsed: Parsed) -> None:
+    with pytest.raises(Failed, match="not stored"):
+        await store.apply(node, [item("good"), replace(item("bad"), parsed=parsed)])
+
+    assert await store.digests(node.number) == {}
+    assert (await store.apply(node, [item("good")])).items == 1
 
 
 async def test_a_node_comes_back_as_it_was_stored(store: Store, node: NodeRecord) -> None:
@@ -197,12 +228,52 @@ async def test_a_plug_in_reads_the_mapped_classes_and_cannot_write(store: Store)
         await session.rollback()
 
 
+async def test_a_folder_that_others_use_keeps_its_mode(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    old_mask = os.umask(0)
+    try:
+        store = await Store.open(folder / "pubkeep.db", Clock())
+        await store.close()
+    finally:
+        os.umask(old_mask)
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o1777
+    assert stat.S_IMODE((folder / "pubkeep.db").stat().st_mode) == 0o600
+
+
+async def test_a_database_that_others_could_read_is_made_private(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "data" / "pubkeep.db"
+    for file in path.parent.iterdir():
+        file.chmod(0o644)
+
+    again = await Store.open(path, Clock())
+    await again.close()
+
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
+
+
 async def test_folder_and_files_are_private(tmp_path: Path, store: Store, node: NodeRecord) -> None:
     await store.apply(node, [item("a")])
     folder = tmp_path / "data"
 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+async def test_what_was_learnt_of_the_tables_is_kept_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "x" / "pubkeep.db"
+    store = await Store.open(path, Clock())
+    await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+    node = await store.save_node(NodeRecord(0, KEY, NodeState.STALE))
+    await store.apply(node, [item(f"i{n}") for n in range(100)])
+
+    await store.close()
+
+    database = sqlite3.connect(path)
+    assert database.execute("SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'item'").fetchone()[0]
+    database.close()
 
 
 async def test_counters_and_the_full_text_index_fit_the_items(tmp_path: Path, store: Store, node: NodeRecord) -> None:
