@@ -3,6 +3,7 @@
 
 import asyncio
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,15 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from pubkeep.clock import Clock
 from pubkeep.errors import Failed
-from pubkeep.model import NodeRecord, NodeState
-from pubkeep.storage.migrate import HEAD
+from pubkeep.model import NodeRecord, NodeState, SearchRequest
+from pubkeep.storage.engines import writer_engine
+from pubkeep.storage.migrate import HEAD, unchecked
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item
 
@@ -124,25 +128,128 @@ async def test_two_daemons_starting_together_both_come_up(tmp_path: Path) -> Non
             assert process.returncode == 0, errors.decode()
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from sqlalchemy import event
+from pubkeep.storage.engines import make_room, writer_engine
+from pubkeep.storage.migrate import migrate
+path, words, left = Path(sys.argv[1]), tuple(sys.argv[2].split()), int(sys.argv[3])
+make_room(path)
+engine = writer_engine(path)
+@event.listens_for(engine, "after_cursor_execute")
+def count(connection, cursor, statement, *rest):
+    global left
+    left -= statement.lstrip().startswith(words)
+    if not left:
+        os._exit(9)
+migrate(engine, path)
+"""
+"""Dies after so many statements that begin with one of these words."""
+
+
 async def test_killed_in_the_middle_of_a_migration_it_starts_again(tmp_path: Path) -> None:
     path = tmp_path / "pubkeep.db"
-    code = (
-        "import os, sqlite3, sys; from pathlib import Path\n"
-        "from sqlalchemy import event\n"
-        "from pubkeep.storage.engines import make_private, writer_engine\n"
-        "from pubkeep.storage.migrate import migrate\n"
-        f"path = Path({str(path)!r}); make_private(path); engine = writer_engine(path); number = 0\n"
-        "@event.listens_for(engine, 'after_cursor_execute')\n"
-        "def count(connection, cursor, statement, *rest):\n"
-        "    global number\n"
-        "    number += statement.lstrip().startswith('CREATE')\n"
-        "    if number == int(sys.argv[1]): os._exit(9)\n"
-        "migrate(engine, path)\n"
-    )
-    for kill_at in (1, 3, 6):
-        run = subprocess.run([sys.executable, "-c", code, str(kill_at)], capture_output=True)
+
+    for kill_at in ("1", "3", "6"):
+        run = subprocess.run([sys.executable, "-c", KILLED, str(path), "CREATE", kill_at], capture_output=True)
         assert run.returncode == 9, run.stderr
 
     store = await Store.open(path, Clock())
+    assert await store.accounts() == []
+    await store.close()
+
+
+async def filled(path: Path, revision: str) -> None:
+    """A database with rows in, as the program of that revision left it."""
+    store = await Store.open(path, Clock())
+    await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+    node = await store.save_node(NodeRecord(0, KEY, NodeState.STALE))
+    await store.apply(node, [item(f"i{n}", f"word{n}") for n in range(50)])
+    await store.close()
+    await asyncio.to_thread(command.downgrade, config(path), revision)
+
+
+async def held(path: Path) -> list[tuple[str, str]]:
+    """What the program finds in it: ids and raw XML."""
+    store = await Store.open(path, Clock())
+    (node,) = await store.nodes(KEY.account)
+    page = await store.page(node, limit=100)
+    found = await store.search(SearchRequest("word7"), [KEY.account])
+    await store.close()
+    assert [row.id for row in found.items] == ["i7"]
+    return [(row.id, row.xml) for row in page.items]
+
+
+EARLIER = [revision.revision for revision in ScriptDirectory.from_config(config(Path("x"))).walk_revisions()][1:]
+ITEMS = [(f"i{n}", f"<entry xmlns='urn:x'>word{n}</entry>") for n in range(50)]
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+async def test_a_database_of_an_earlier_revision_comes_over_whole(tmp_path: Path, revision: str) -> None:
+    path = tmp_path / "pubkeep.db"
+    await filled(path, revision)
+
+    assert await held(path) == ITEMS
+
+
+async def test_a_private_copy_is_kept_from_the_migration_to_the_next_start(tmp_path: Path) -> None:
+    path, copy = tmp_path / "pubkeep.db", tmp_path / "pubkeep.before-migration.db"
+    await filled(path, EARLIER[0])
+    before = schema(path)
+
+    await (await Store.open(path, Clock())).close()
+    copied, mode = schema(copy), stat.S_IMODE(copy.stat().st_mode)
+    await (await Store.open(path, Clock())).close()
+
+    assert (copied, mode) == (before, 0o600)
+    assert not copy.exists()
+
+
+@pytest.mark.parametrize("kill_at", [1, 2])
+async def test_killed_while_it_changes_a_full_database_it_starts_again(tmp_path: Path, kill_at: int) -> None:
+    path = tmp_path / "pubkeep.db"
+    await filled(path, EARLIER[0])
+    before = schema(path)
+
+    run = subprocess.run([sys.executable, "-c", KILLED, str(path), "ALTER UPDATE", str(kill_at)], capture_output=True)
+
+    assert run.returncode == 9, run.stderr
+    assert schema(path) == before
+    assert await held(path) == ITEMS
+
+
+async def test_a_table_made_anew_loses_no_row_that_hangs_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    await filled(path, HEAD)
+    engine = writer_engine(path)
+
+    with unchecked(engine) as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("item", recreate="always") as batch:
+            batch.alter_column("title", nullable=True)
+    engine.dispose()
+
+    assert await held(path) == ITEMS
+
+
+async def test_a_migration_that_would_tear_rows_apart_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    await filled(path, HEAD)
+    engine = writer_engine(path)
+
+    with pytest.raises(Failed, match="tear rows apart"), unchecked(engine) as connection:
+        connection.exec_driver_sql("DELETE FROM item")
+    engine.dispose()
+
+    assert await held(path) == ITEMS
+
+
+async def test_a_database_that_was_taken_down_to_nothing_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    await filled(path, "base")
+
+    store = await Store.open(path, Clock())
+
     assert await store.accounts() == []
     await store.close()
