@@ -195,7 +195,7 @@ async def main() -> None:
             async with connect(bus.address) as pubkeep, component(prosody, size):
                 await ready(pubkeep)
                 accounts = await pubkeep.accounts()
-                address = {"host": "127.0.0.1", "port": prosody.port}
+                address: dict[str, Any] = {"host": "127.0.0.1", "port": prosody.port}
                 account = (
                     accounts[0]
                     if accounts

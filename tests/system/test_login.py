@@ -2,6 +2,7 @@
 """Where passwords come from, and what is never sent without encryption."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ async def restarted(world: World) -> Account:
 async def test_a_server_without_encryption_is_refused_unless_it_is_this_machines_and_we_say_so(
     world: World, naked: Prosody
 ) -> None:
-    address = {"host": "127.0.0.1", "port": naked.port}
+    address: dict[str, Any] = {"host": "127.0.0.1", "port": naked.port}
     account = await world.pubkeep.add_account("alice@localhost", password=PASSWORD, **address)
     with pytest.raises(PubkeepError, match="no encryption"):
         await account.online()

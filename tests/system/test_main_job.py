@@ -2,6 +2,7 @@
 """A frontend reads PubSub through the daemon, on a real server."""
 
 import asyncio
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -44,7 +45,7 @@ async def test_the_first_read_comes_from_the_service_and_the_next_from_the_cache
 async def test_both_paths_give_the_same_rows_for_the_same_request(world: World, blog: Author) -> None:
     alice = await world.add()
     await world.synced(alice)
-    requests: list[dict[str, object]] = [
+    requests: list[dict[str, Any]] = [
         {},
         {"max": 5},
         {"max": 0},

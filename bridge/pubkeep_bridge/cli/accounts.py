@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pubkeep_bridge.cli import render
 from pubkeep_bridge.cli.run import DONE, NOTHING
-from pubkeep_bridge.client.client import Account, Pubkeep
+from pubkeep_bridge.client import Account, Pubkeep
 
 
 async def status(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from pubkeep_bridge.cli import render
 from pubkeep_bridge.cli.items import listing, service
@@ -78,7 +79,7 @@ def _progress(done: int, total: int) -> None:
 async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Why a node is (not) cached."""
     account = await pubkeep.account(arguments.account)
-    found = await account.explain(service(arguments), arguments.node)
+    found: dict[str, Any] = {**await account.explain(service(arguments), arguments.node)}
     if arguments.json:
         render.document(found)
         return DONE

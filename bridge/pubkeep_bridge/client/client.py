@@ -1,63 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Pubkeep and its accounts, as coroutines."""
+"""The daemon, as coroutines."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
-from pubkeep_bridge.bus import Bus, BusError, Signal, Variant
-from pubkeep_bridge.client import values
-from pubkeep_bridge.client.errors import NotFound, NotRunning, PubkeepError, translated
-from pubkeep_bridge.client.jobs import Job
-from pubkeep_bridge.client.values import Change, ItemsAnswer, SearchAnswer
+from pubkeep_bridge.bus import Bus, BusError
+from pubkeep_bridge.client import values, wire
+from pubkeep_bridge.client.account import Account, Format
+from pubkeep_bridge.client.errors import NotFound, translated
+from pubkeep_bridge.client.signals import Signals
+from pubkeep_bridge.client.values import AccountProperties, Analyser, Change, Item, Node, SearchAnswer, Status
 
 NAME = "im.pubkeep.Pubkeep1"
 ROOT = "/im/pubkeep/Pubkeep1"
-OPTIONS = {
-    "after": "s",
-    "before": "s",
-    "created_before": "x",
-    "cursor": "s",
-    "dry_run": "b",
-    "enabled": "b",
-    "everything": "b",
-    "extra": "b",
-    "format": "s",
-    "freshness": "s",
-    "host": "s",
-    "ids": "as",
-    "if_sequence": "t",
-    "index": "u",
-    "limit": "u",
-    "max": "u",
-    "max_age": "u",
-    "max_bytes": "u",
-    "order": "s",
-    "password": "s",
-    "port": "q",
-    "publish_options": "a{sv}",
-    "since": "t",
-    "tls": "s",
-    "updated_before": "x",
-}
-"""Types of all options; every other key is a string (filters)."""
-
-
-def options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments as a{sv}; None means not given."""
-    return {key: Variant(OPTIONS.get(key, "s"), value) for key, value in given.items() if value is not None}
-
-
-def fields(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A form's fields as a{sv}: bool, str or a list of str."""
-    kinds = {bool: "b", str: "s", list: "as"}
-    return {key: Variant(kinds[type(value)], value) for key, value in config.items()}
+TIMEOUT = 30.0
+"""Seconds for one call; the daemon answers within 20."""
 
 
 @asynccontextmanager
 async def connect(address: str = "session") -> AsyncIterator["Pubkeep"]:
-    """A connection to the daemon on this bus.
+    """A connection to the daemon on this bus: `session`, `system`, or an address.
+
+    The first call starts the daemon where it can be started by its name.
 
     Raises:
         NoBus: there is no bus.
@@ -70,54 +35,58 @@ async def connect(address: str = "session") -> AsyncIterator["Pubkeep"]:
 
 
 class Pubkeep:
-    """The daemon."""
+    """The daemon: its accounts, and what is held over all of them.
+
+    All methods raise PubkeepError (errors.py), and NoBus when the bus goes away.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
     async def call(self, path: str, interface: str, member: str, signature: str = "", *body: Any) -> list[Any]:
-        """Call a method of the contract.
+        """Call a method of the contract that has no method here.
+
+        Args:
+            interface: `Manager`, `PubSub` and so on.
 
         Raises:
             PubkeepError: the daemon's answer, or NotRunning.
         """
+        return await self._call(path, f"{NAME}.{interface}", member, signature, *body)
+
+    async def _call(self, path: str, interface: str, member: str, signature: str = "", *body: Any) -> list[Any]:
+        checked = [wire.argument(each) for each in body]
         try:
-            return await self._bus.call(NAME, path, f"{NAME}.{interface}", member, signature, body, timeout=30.0)
+            return await self._bus.call(NAME, path, interface, member, signature, checked, timeout=TIMEOUT)
         except BusError as error:
             raise translated(error) from None
 
     async def properties(self, path: str, interface: str) -> dict[str, Any]:
         """All properties of an interface."""
-        try:
-            found = await self._bus.call(
-                NAME, path, "org.freedesktop.DBus.Properties", "GetAll", "s", [f"{NAME}.{interface}"]
-            )
-        except BusError as error:
-            raise translated(error) from None
-        return values.plain(found[0])
+        face = "org.freedesktop.DBus.Properties"
+        return wire.plain((await self._call(path, face, "GetAll", "s", f"{NAME}.{interface}"))[0])
+
+    async def status(self) -> Status:
+        """The daemon's version and state. Answers in every state."""
+        return cast(Status, await self.properties(ROOT, "Manager"))
 
     # -- accounts --------------------------------------------------------------------------------
 
-    async def accounts(self) -> "list[Account]":
-        """All accounts, in the order in which they were added."""
-        try:
-            found = await self._bus.call(NAME, ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-        except BusError as error:
-            raise translated(error) from None
-        accounts = {
-            path: values.plain(interfaces[f"{NAME}.Account"])
+    async def accounts(self) -> list[Account]:
+        """All accounts, in the order in which they were added. Answers in every state."""
+        found = await self._call(ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        accounts = [
+            Account(self, path, cast(AccountProperties, wire.plain(interfaces[f"{NAME}.Account"])))
             for path, interfaces in found[0].items()
             if f"{NAME}.Account" in interfaces
-        }
-        return [
-            Account(self, path, accounts[path]) for path in sorted(accounts, key=lambda p: int(p.rpartition("/")[2]))
         ]
+        return sorted(accounts, key=lambda account: int(account.path.rpartition("/")[2]))
 
-    async def account(self, jid: str = "") -> "Account":
+    async def account(self, jid: str = "") -> Account:
         """The account with this JID; without one, the only account.
 
         Raises:
-            NotFound: there is none, or there are several.
+            NotFound: there is none, or there are several; the text names them.
         """
         accounts = await self.accounts()
         fitting = [account for account in accounts if jid in ("", account.jid)]
@@ -129,171 +98,141 @@ class Pubkeep:
         words = f"there is no account {jid}" if jid else "there are several accounts: say which with --account"
         raise NotFound(f"{NAME}.Error.NotFound", f"{words} ({names})")
 
-    async def add_account(self, jid: str, **given: Any) -> "Account":
-        """Add an account; options as of Manager.AddAccount."""
-        path = (await self.call(ROOT, "Manager", "AddAccount", "sa{sv}", jid, options(given)))[0]
-        return Account(self, path, await self.properties(path, "Account"))
+    async def add_account(
+        self,
+        jid: str,
+        *,
+        password: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        tls: str | None = None,
+        enabled: bool | None = None,
+    ) -> Account:
+        """Add an account. Does not wait for the network: `Account.online` does.
 
-    async def status(self) -> dict[str, Any]:
-        """The properties of Manager."""
-        return await self.properties(ROOT, "Manager")
+        Args:
+            password: kept in the daemon's memory.
+            host, port: where to connect to, instead of what DNS says.
+            tls: `required` (default), `direct`, or `allow-plaintext` (servers on this machine only).
+            enabled: False stays offline.
+
+        Raises:
+            Conflict: it is there already.
+        """
+        given = {"password": password, "host": host, "port": port, "tls": tls, "enabled": enabled}
+        path = (await self.call(ROOT, "Manager", "AddAccount", "sa{sv}", jid, wire.options(given)))[0]
+        return Account(self, path, cast(AccountProperties, await self.properties(path, "Account")))
+
+    async def remove_account(self, path: str) -> None:
+        """Remove the account at this object, with what is held for it."""
+        await self.call(ROOT, "Manager", "RemoveAccount", "oa{sv}", path, {})
 
     # -- what is held ----------------------------------------------------------------------------
 
-    async def search(self, query: str, **given: Any) -> SearchAnswer:
-        """Cache.Search."""
-        found, removed, meta = await self.call(ROOT, "Cache", "Search", "sa{sv}", query, options(given))
-        return SearchAnswer(values.items(found), removed, values.plain(meta))
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        since: int | None = None,
+        format: Format | None = None,
+        extra: bool | None = None,
+        max_bytes: int | None = None,
+    ) -> SearchAnswer:
+        """Items of all accounts, newest first. Never asks the network.
 
-    async def lookup(self, uris: Sequence[str], **given: Any) -> tuple[list[values.Item], list[str]]:
-        """Cache.Lookup: the items held, and the uris of the others."""
-        found, missing = await self.call(ROOT, "Cache", "Lookup", "asa{sv}", list(uris), options(given))
+        Args:
+            query: words as typed into a search box, or a JSON object (keys `text`, `types`, `nodes`).
+            limit: so many (default 50); `cursor` of the answer goes on after them.
+            since: only what changed after this sequence number: the live view. Search once; then, on each `watch`
+                event, again with the last answer's `sequence`.
+        """
+        given = {"limit": limit, "cursor": cursor, "since": since, "format": format, "extra": extra}
+        options = wire.options(given | {"max_bytes": max_bytes})
+        found, removed, meta = await self.call(ROOT, "Cache", "Search", "sa{sv}", query, options)
+        return SearchAnswer(values.items(found), removed, wire.plain(meta))
+
+    async def lookup(
+        self, uris: Sequence[str], *, format: Format | None = None, extra: bool | None = None
+    ) -> tuple[list[Item], list[str]]:
+        """Items by their addresses: those that are held, and the addresses of the others."""
+        options = wire.options({"format": format, "extra": extra})
+        found, missing = await self.call(ROOT, "Cache", "Lookup", "asa{sv}", list(uris), options)
         return values.items(found), missing
 
-    async def nodes(self, **where: Any) -> list[dict[str, Any]]:
-        """Cache.GetNodes, all pages."""
-        found: list[dict[str, Any]] = []
+    async def nodes(
+        self,
+        *,
+        account: str | None = None,
+        service: str | None = None,
+        node: str | None = None,
+        node_prefix: str | None = None,
+        type: str | None = None,
+        state: str | None = None,
+        analyser: str | None = None,
+        since: int | None = None,
+    ) -> list[Node]:
+        """The nodes that are kept and fit all that is given; all pages."""
+        where = {"account": account, "service": service, "node": node, "node_prefix": node_prefix}
+        where |= {"type": type, "state": state, "analyser": analyser}
+        given = wire.options(where | {"since": since})
+        found: list[Node] = []
         cursor = None
         while True:
-            rows, meta = await self.call(
-                ROOT, "Cache", "GetNodes", "a{sv}a{sv}", options(where), options({"cursor": cursor})
-            )
-            found += [values.plain(row) for row in rows]
+            options = wire.options({"cursor": cursor})
+            rows, meta = await self.call(ROOT, "Cache", "GetNodes", "a{sv}a{sv}", given, options)
+            found += [cast(Node, wire.plain(row)) for row in rows]
             if "cursor" not in meta:
                 return found
             cursor = meta["cursor"].value
 
-    async def forget(self, where: Mapping[str, Any], **given: Any) -> int:
-        """Cache.Forget."""
-        found = await self.call(ROOT, "Cache", "Forget", "a{sv}a{sv}", options(where), options(given))
-        return int(found[0])
+    async def forget(
+        self, where: Mapping[str, str | int], *, everything: bool | None = None, dry_run: bool | None = None
+    ) -> int:
+        """Drop our copy, never the service's. Returns how many items went, or would go.
 
-    async def analysers(self) -> list[dict[str, Any]]:
-        """Analysers.List."""
-        return [values.plain(row) for row in (await self.call(ROOT, "Analysers", "List"))[0]]
+        Args:
+            where: the keys of `nodes`, and `created_before`, `updated_before` (microseconds).
+            everything: an empty `where` needs it.
+        """
+        options = wire.options({"everything": everything, "dry_run": dry_run})
+        return int((await self.call(ROOT, "Cache", "Forget", "a{sv}a{sv}", wire.options(where), options))[0])
 
-    async def describe_analyser(self, name: str) -> dict[str, Any]:
-        """Analysers.Describe."""
-        return values.plain((await self.call(ROOT, "Analysers", "Describe", "s", name))[0])
+    # -- analysers -------------------------------------------------------------------------------
+
+    async def analysers(self) -> list[Analyser]:
+        """All analysers."""
+        return [cast(Analyser, wire.plain(row)) for row in (await self.call(ROOT, "Analysers", "List"))[0]]
+
+    async def describe_analyser(self, name: str) -> Analyser:
+        """One analyser, with the schema of its JSON."""
+        return cast(Analyser, wire.plain((await self.call(ROOT, "Analysers", "Describe", "s", name))[0]))
 
     async def test_analyser(self, name: str, xml: str) -> str:
-        """Analysers.Test: the JSON."""
+        """The JSON that its parser makes of an item."""
         return str((await self.call(ROOT, "Analysers", "Test", "ss", name, xml))[0])
 
-    async def watch(self, kind: str = "") -> AsyncGenerator[Change, None]:
-        """NodeChanged signals, of one type or of all; begins before it yields, and never ends by itself.
+    # -- changes ---------------------------------------------------------------------------------
+
+    async def watch(self, type: str = "") -> AsyncGenerator[Change, None]:
+        """Changes of nodes of one type, or of all; never ends by itself, not even when the daemon does (see Change).
 
         Raises:
-            NotRunning: the daemon left the bus.
+            NoBus: the bus went away.
         """
-        queue: asyncio.Queue[Signal | None] = asyncio.Queue()
-        rule = {"path": ROOT, "interface": f"{NAME}.Cache", "member": "NodeChanged", "sender": NAME}
-        end = await self._bus.subscribe(queue.put_nowait, **rule, **({"arg0": kind} if kind else {}))
-        gone = {"sender": "org.freedesktop.DBus", "member": "NameOwnerChanged", "arg0": NAME}
-
-        def left(signal: Signal) -> None:
-            if not signal.body[2]:
-                queue.put_nowait(None)
-
-        end_gone = await self._bus.subscribe(left, **gone)
+        signals = Signals(self._bus)
         try:
+            await signals.listen_owner(NAME)
+            arg0 = {"arg0": type} if type else {}
+            await signals.listen(sender=NAME, path=ROOT, interface=f"{NAME}.Cache", member="NodeChanged", **arg0)
             while True:
-                signal = await queue.get()
-                if signal is None:
-                    raise NotRunning(f"{NAME}.Error.NotReady", "pubkeepd has left the bus")
-                yield Change(*signal.body)
+                signal = await signals.next()
+                if signal.member == "NodeChanged":
+                    yield Change(*signal.body)
+                    continue
+                for what, owner in (("stopped", signal.body[1]), ("started", signal.body[2])):
+                    if owner:
+                        yield Change("", "", "", "", what, 0, (), ())
         finally:
-            await end()
-            await end_gone()
-
-
-class Account:
-    """One account."""
-
-    def __init__(self, pubkeep: Pubkeep, path: str, properties: Mapping[str, Any]) -> None:
-        self._pubkeep = pubkeep
-        self.path = path
-        self.properties = properties
-        """As they were when this object was made; `refresh` reads them again."""
-
-    @property
-    def jid(self) -> str:
-        """The bare JID."""
-        return str(self.properties["Jid"])
-
-    async def refresh(self) -> Mapping[str, Any]:
-        """Read the properties again."""
-        self.properties = await self._pubkeep.properties(self.path, "Account")
-        return self.properties
-
-    async def online(self, seconds: float = 20.0) -> None:
-        """Wait until the account is connected.
-
-        Raises:
-            PubkeepError: it is refused, or has no password.
-            TimeoutError: not within this time.
-        """
-        async with asyncio.timeout(seconds):
-            while (state := (await self.refresh())["State"]) != "online":
-                if state in ("refused", "needs-password"):
-                    raise PubkeepError(self.properties["ErrorName"], self.properties["ErrorMessage"])
-                await asyncio.sleep(0.05)
-
-    async def remove(self) -> None:
-        """Manager.RemoveAccount."""
-        await self._pubkeep.call(ROOT, "Manager", "RemoveAccount", "oa{sv}", self.path, {})
-
-    async def connect(self) -> None:
-        """Account.Connect."""
-        await self._pubkeep.call(self.path, "Account", "Connect")
-
-    async def set_password(self, password: str) -> None:
-        """Account.SetPassword."""
-        await self._pubkeep.call(self.path, "Account", "SetPassword", "sa{sv}", password, {})
-
-    async def get_items(self, service: str, node: str, **given: Any) -> ItemsAnswer:
-        """PubSub.GetItems; an empty service is the account's own PEP."""
-        found, meta = await self._call("PubSub", "GetItems", "ssa{sv}", service, node, options(given))
-        return ItemsAnswer(values.items(found), values.plain(meta))
-
-    async def publish(self, service: str, node: str, payloads: Sequence[str], **given: Any) -> list[str]:
-        """PubSub.Publish: the ids."""
-        if "publish_options" in given:
-            given["publish_options"] = fields(given["publish_options"])
-        body = (service, node, list(payloads), options(given))
-        return list((await self._call("PubSub", "Publish", "ssasa{sv}", *body))[0])
-
-    async def retract(self, service: str, node: str, ids: Sequence[str]) -> None:
-        """PubSub.Retract."""
-        await self._call("PubSub", "Retract", "ssasa{sv}", service, node, list(ids), {})
-
-    async def subscribe(self, service: str, node: str) -> str:
-        """PubSub.Subscribe: the state."""
-        return str((await self._call("PubSub", "Subscribe", "ssa{sv}", service, node, {}))[0]["state"].value)
-
-    async def unsubscribe(self, service: str, node: str) -> None:
-        """PubSub.Unsubscribe."""
-        await self._call("PubSub", "Unsubscribe", "ssa{sv}", service, node, {})
-
-    async def create_node(self, service: str, node: str, config: Mapping[str, Any] | None = None) -> str:
-        """PubSub.CreateNode: the name."""
-        found = await self._call("PubSub", "CreateNode", "ssa{sv}a{sv}", service, node, fields(config or {}), {})
-        return str(found[0])
-
-    async def delete_node(self, service: str, node: str) -> None:
-        """PubSub.DeleteNode."""
-        await self._call("PubSub", "DeleteNode", "ssa{sv}", service, node, {})
-
-    async def explain(self, service: str, node: str) -> dict[str, Any]:
-        """Sync.Explain."""
-        return values.plain((await self._call("Sync", "Explain", "ssa{sv}", service, node, {}))[0])
-
-    async def synchronise(self, service: str, node: str) -> Job:
-        """Sync.Synchronise; nothing of its progress is lost."""
-        job = Job(self._pubkeep._bus)
-        await job.listen()
-        job.path = (await self._call("Sync", "Synchronise", "ssa{sv}", service, node, {}))[0]
-        return job
-
-    async def _call(self, interface: str, member: str, signature: str, *body: Any) -> list[Any]:
-        return await self._pubkeep.call(self.path, interface, member, signature, *body)
+            await signals.close()
