@@ -2,7 +2,8 @@
 """What an `<event/>` says (XEP-0060 7.1.2, 7.2.2, 8.3 to 8.5, 12.4). Pure: an element in, values out.
 
 Accepted only as a message of its own, not of type error, and not inside carbons, archives or forwards: an
-`<event/>` is looked for among the children of the stanza and nowhere else. The sender is the service.
+`<event/>` is looked for among the children of the stanza and nowhere else. The sender is the service. A sender
+with a resource is none: it is somebody's client, or an occupant who speaks in the name of a room's address.
 """
 
 from xml.etree.ElementTree import Element
@@ -22,19 +23,19 @@ def read(message: Element, account: str, at: float) -> list[NodeEvent]:
         at: boottime in the stanza callback.
     """
     event = message.find(f"{EVENT}event")
-    if event is None or message.get("type") == "error":
+    service = (message.get("from") or account).lower()
+    if event is None or message.get("type") == "error" or "/" in service:
         return []
-    sender = message.get("from") or account
-    service = sender.partition("/")[0].lower()
     delayed = message.find(DELAY) is not None
-    collection = next((h.text or "" for h in message.iter(f"{SHIM}header") if h.get("name") == "Collection"), "")
-    result = []
+    headers = message.iterfind(f"{SHIM}headers/{SHIM}header")
+    collection = next((header.text or "" for header in headers if header.get("name") == "Collection"), "")
+    result: list[NodeEvent] = []
     for child in event:
         name = child.tag.removeprefix(EVENT)
         node = child.get("node", "")
         key = NodeKey(account, service, node)
         if name == "items":
-            result.append(_items(key, child, at, delayed=delayed, collection=collection))
+            result += _items(key, child, at, delayed=delayed, collection=collection)
         elif name == "delete":
             redirect = child.find(f"{EVENT}redirect")
             uri = redirect.get("uri", "") if redirect is not None else ""
@@ -56,14 +57,13 @@ def items(parent: Element, tag: str) -> tuple[WireItem, ...]:
     )
 
 
-def _items(key: NodeKey, element: Element, at: float, *, delayed: bool, collection: str) -> NodeEvent:
+def _items(key: NodeKey, element: Element, at: float, *, delayed: bool, collection: str) -> list[NodeEvent]:
+    """What is named, and that there was more than that (XEP-0060 7.1.2.2 allows a notice without any item)."""
+    named = items(element, f"{EVENT}item")
     retracted = tuple(each.get("id", "") for each in element.iterfind(f"{EVENT}retract") if each.get("id"))
-    return NodeEvent(
-        key,
-        EventKind.ITEMS,
-        at,
-        items(element, f"{EVENT}item"),
-        retracted,
-        delayed=delayed,
-        collection=collection,
-    )
+    result = []
+    if named or retracted:
+        result.append(NodeEvent(key, EventKind.ITEMS, at, named, retracted, delayed=delayed, collection=collection))
+    if not result or len(named) + len(retracted) < len(element):
+        result.append(NodeEvent(key, EventKind.UNKNOWN, at, delayed=delayed, collection=collection))
+    return result

@@ -52,12 +52,16 @@ class Inbox:
         self._queues.clear()
 
     async def _consume(self, node: NodeKey) -> None:
-        queue = self._queues[node]
+        queue, task = self._queues[node], self._tasks[node]
         try:
             while queue:
                 work = queue.popleft()
                 try:
                     await work()
+                except asyncio.CancelledError:
+                    if task.cancelling():
+                        raise
+                    log.warning("%s at %s: something that arrived was left half done", node.node, node.service)
                 except Exception:
                     log.exception("%s at %s: something that arrived could not be handled", node.node, node.service)
         finally:

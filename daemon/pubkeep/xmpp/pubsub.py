@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 from xml.etree import ElementTree as ET
 
-from pubkeep.errors import Refused
+from pubkeep.errors import InvalidArgs, Refused
 from pubkeep.model import Confirmation, ItemsQuery, Listing, NodeKey, Rsm, ServiceInfo
 from pubkeep.xmpp.conditions import meaning
 from pubkeep.xmpp.events import items as wire_items
 from pubkeep.xmpp.inbox import Inbox
 from pubkeep.xmpp.requests import Request, Requests
+from pubkeep.xmpp.stream import sendable
 
 T = TypeVar("T")
 
@@ -208,10 +209,13 @@ class PubSub:
             value = read(stanza, sent_at, taken_at)
 
             async def work() -> None:
-                if future.cancelled():
-                    return  # who asked has given up
+                if future.cancelled() and kind == "get":
+                    return  # who asked has given up; a write has happened all the same
                 try:
                     result = await apply(value)
+                except asyncio.CancelledError:
+                    future.cancel()
+                    raise
                 except Exception as error:  # noqa: BLE001 (it is the waiter's)
                     if not future.done():
                         future.set_exception(error)
@@ -235,6 +239,8 @@ class PubSub:
         iq = ET.Element("iq", {"type": kind, "to": node.service})
         iq.append(payload)
         what = f"{node.node} at {node.service}"
+        if not sendable(iq):
+            raise InvalidArgs(f"{what!r}: a name, id or value holds a control character, which XMPP cannot transport")
         domain, own = node.service.rpartition("@")[2], self._account.rpartition("@")[2]
 
         def refused(stanza: ET.Element) -> None:

@@ -10,7 +10,7 @@ is over, so are its requests. Nobody waits longer than 20 s.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -35,9 +35,11 @@ class Request:
     refused: Callable[[Element], None]
     future: "asyncio.Future[Any]"
     sent_at: float = 0.0
+    urgent: bool = False
+    """A ping, which shows what has become of the others: it does not wait for their room."""
     id: str = ""
     tries: int = 0
-    timer: asyncio.TimerHandle | None = field(default=None)
+    timer: asyncio.TimerHandle | None = None
 
     @property
     def repeatable(self) -> bool:
@@ -62,8 +64,11 @@ class Requests:
     def submit(self, request: Request) -> None:
         """Send it when there is room; its future is done within the time-out, whatever happens."""
         request.timer = asyncio.get_running_loop().call_later(self._timeout, self._expired, request)
-        self._waiting.append(request)
-        self._pump()
+        if request.urgent and self._live:
+            self._transmit(request)
+        else:
+            self._waiting.append(request)
+            self._pump()
 
     def wants(self, stanza: Element) -> bool:
         """Whether this stanza is an answer to one of ours."""
@@ -107,13 +112,17 @@ class Requests:
         """Nothing can be sent for now."""
         self._live = False
 
-    def fail_all(self, error: Callable[[str], PubkeepError]) -> None:
-        """The session is over and no other follows."""
+    def fail_all(self, words: str) -> None:
+        """The session is over, and no other follows soon; `words` say why."""
         self._live = False
-        for request in [*self._open.values(), *self._waiting]:
-            self._fail(request, error(request.what))
+        left = [*self._open.values(), *self._waiting]
         self._open.clear()
         self._waiting.clear()
+        for request in left:
+            if request.tries and not request.repeatable:
+                self._fail(request, TimedOut(f"{request.what}: {words}; it may have happened"))
+            else:
+                self._fail(request, Unavailable(f"{request.what}: {words}"))
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -122,13 +131,16 @@ class Requests:
             request = self._waiting.popleft()
             if request.future.done():
                 self._stop(request)
-                continue
-            request.id = f"pk{self._clock.token(6)}"
-            request.iq.set("id", request.id)
-            request.tries += 1
-            request.sent_at = self._clock.boottime()
-            self._open[request.id] = request
-            self._send(request.iq)
+            else:
+                self._transmit(request)
+
+    def _transmit(self, request: Request) -> None:
+        request.id = f"pk{self._clock.token(6)}"
+        request.iq.set("id", request.id)
+        request.tries += 1
+        request.sent_at = self._clock.boottime()
+        self._open[request.id] = request
+        self._send(request.iq)
 
     def _lost(self, ids: list[str]) -> None:
         again = []

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 from pubkeep.clock import Clock
 from pubkeep.config import XmppSection
-from pubkeep.errors import PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import PubkeepError
 from pubkeep.model import Account, AccountState
 from pubkeep.ports import SessionListener, SessionStatus
 from pubkeep.xmpp import events
@@ -29,7 +29,9 @@ from pubkeep.xmpp.stream import CLIENT, Stream
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 1.0
-"""Seconds, doubled after each attempt that reached no session."""
+"""Seconds, doubled after each attempt that reached no session that lasted."""
+LASTING = 5.0
+"""Seconds after which a session counts: a server that ends each one at once is not to be asked every second."""
 CLOSE_WAIT = 1.0
 """Seconds the server has to close its side of the stream."""
 PING = "{urn:xmpp:ping}ping"
@@ -67,7 +69,8 @@ class Session:
         self._hurry = asyncio.Event()
         self._stopping = False
         self._barriers = 0
-        self._refusals = 0
+        self._refusals: set[str] = set()
+        self._trouble = ""
         self.online = False
         """Requests can be made: connected, or about to resume."""
         full_jid = f"{account.jid}/{account.resource}"
@@ -76,7 +79,6 @@ class Session:
             password,
             account.tls,
             ca_certs=settings.ca_certs,
-            keepalive=(settings.keepalive_interval, settings.keepalive_timeout),
             has_address=bool(account.host),
         )
         self._requests = Requests(self._stream.send_element, clock, settings.reply_timeout)
@@ -94,69 +96,109 @@ class Session:
         """Disconnect in order; what is open fails."""
         self._stopping = True
         was_online, self.online = self.online, False
-        self._requests.fail_all(lambda what: TimedOut(f"{what}: the account was disconnected meanwhile"))
+        self._requests.fail_all("the account was disconnected meanwhile")
         if was_online:
             self._listener.session_lost(self.account.jid)
         self._life.cancel()
         await asyncio.gather(self._life, return_exceptions=True)
         self._stream.cancel_connection_attempt()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_WAIT + 0.5):
-                await self._stream.disconnect(wait=CLOSE_WAIT, ignore_send_queue=True)
-        self._stream.abort()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_WAIT + 0.5):
+                    await self._stream.disconnect(wait=CLOSE_WAIT, ignore_send_queue=True)
+        finally:
+            self._stream.abort()
 
     # -- life ------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        attempts = 0
+        short, unreached = 0, 0
         while True:
             self._say(AccountState.CONNECTING)
-            end, words, reached = await self._connection()
+            end, words, lasted = await self._connection()
             self._requests.cut()
-            if reached:
+            if lasted is not None:
                 self._listener.session_lost(self.account.jid)
             if end is not _End.LOST:
                 self._refused(end, words)
                 return
-            attempts = 0 if reached else attempts + 1
-            if attempts > 1:
+            short = 0 if lasted is not None and lasted >= LASTING else short + 1
+            unreached = 0 if lasted is not None else unreached + 1
+            if unreached > 1:
                 self._give_up_waiting(words)
-            delay = min(self._settings.max_delay, FIRST_DELAY * 2**attempts)
+            delay = min(self._settings.max_delay, FIRST_DELAY * 2**short)
             delay = self._clock.jitter(delay / 4, delay)
             self._say(AccountState.WAITING, "Unavailable", f"{words}; the next attempt follows in {delay:.0f} s")
             self._hurry.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._hurry.wait()
-                attempts = 0
+                short = unreached = 0
 
-    async def _connection(self) -> tuple[_End, str, bool]:
-        """One connection, from its first packet to its end. Returns how it ended and whether it reached a session."""
+    async def _connection(self) -> tuple[_End, str, float | None]:
+        """One connection, from its first packet to its end.
+
+        Returns how it ended, the same in words, and how many seconds its session lasted, None if it reached none.
+        """
         loop = asyncio.get_running_loop()
         self._ended, self._up = loop.create_future(), loop.create_future()
-        self._refusals = 0
-        address = (self.account.host, self.account.port or 5222) if self.account.host else (None, None)
+        self._refusals, self._trouble = set(), ""
+        port = self.account.port or (5223 if self.account.tls == "direct" else 5222)
+        address = (self.account.host, port) if self.account.host else (None, None)
         self._stream.connect(*address)
         limit = self._settings.negotiation_timeout
         either: set[asyncio.Future[Any]] = {self._up, self._ended}
         await asyncio.wait(either, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        reached = self._up.done()
-        if not reached and not self._ended.done():
-            self._end(_End.LOST, f"the server did not finish the login within {limit:g} s")
-        end, words = await self._ended
+        since = self._clock.boottime() if self._up.done() else None
+        if since is None:
+            self._end(_End.LOST, self._trouble or f"the server did not finish the login within {limit:g} s")
+        keepalive = asyncio.create_task(self._keep_alive())
+        try:
+            end, words = await self._ended
+        finally:
+            keepalive.cancel()
         self._stream.cancel_connection_attempt()
         self._stream.abort()
-        return end, words, reached
+        return end, words, None if since is None else self._clock.boottime() - since
+
+    async def _keep_alive(self) -> None:
+        """End a connection whose pings are not answered while nothing else comes either (XEP-0199 4.2).
+
+        slixmpp's own would connect again by itself, beside us, and cut a slow link in the middle of a large answer.
+        """
+        while True:
+            await asyncio.sleep(self._settings.keepalive_interval)
+            limit, received = self._settings.keepalive_timeout, self._stream.received
+            try:
+                async with asyncio.timeout(limit):
+                    await self._ping()
+            except (TimeoutError, PubkeepError):
+                if self._stream.received == received:
+                    self._end(_End.LOST, f"the server did not answer a ping within {limit:g} s")
+
+    def _ping(self, answered: Callable[[], None] = lambda: None) -> "asyncio.Future[None]":
+        """Ask our own server for a sign of life; `answered` is called in the stream's order, error or not."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def passed(_stanza: ET.Element, *_times: float) -> None:
+            answered()
+            if not future.done():
+                future.set_result(None)
+
+        iq = ET.Element("iq", {"type": "get", "to": self.account.jid})
+        ET.SubElement(iq, PING)
+        self._requests.submit(Request(iq, f"{self.account.jid}: ping", passed, passed, future, urgent=True))
+        return future
 
     def _give_up_waiting(self, words: str) -> None:
         """No quick resume: who waits is told."""
         if self.online:
             self.online = False
-        self._requests.fail_all(lambda what: Unavailable(f"{what}: not connected: {words}"))
+        self._requests.fail_all(f"not connected: {words}")
 
     def _refused(self, end: _End, words: str) -> None:
         self.online = False
-        self._requests.fail_all(lambda what: Unavailable(f"{what}: the account is not connected: {words}"))
+        self._requests.fail_all(f"the account is not connected: {words}")
         self._say(AccountState.REFUSED, "NotAllowed" if end is _End.AUTH else "Conflict", words)
 
     def _say(self, state: AccountState, error: str = "", message: str = "") -> None:
@@ -174,8 +216,9 @@ class Session:
         stream.add_event_handler("session_start", self._session_start)
         stream.add_event_handler("session_resumed", self._session_resumed)
         stream.add_event_handler("disconnected", lambda why: self._end(_End.LOST, self._lost_words(why)))
-        stream.add_event_handler("connection_failed", lambda why: self._end(_End.LOST, f"no connection: {why}"))
-        stream.add_event_handler("failed_auth", lambda _: self._count_refusal())
+        stream.add_event_handler("connection_failed", self._address_failed)
+        stream.add_event_handler("reconnect_delay", lambda _: self._end(_End.LOST, self._trouble))
+        stream.add_event_handler("failed_auth", lambda failure: self._refusals.add(failure["condition"]))
         stream.add_event_handler("failed_all_auth", self._failed_auth)
         stream.add_event_handler("no_auth", self._no_auth)
         stream.add_event_handler("stream_error", self._stream_error)
@@ -189,15 +232,18 @@ class Session:
             return f"the server's certificate is not trusted ({reason}); name its authority in [xmpp] ca_certs"
         return f"the connection was lost ({why})" if why else "the connection was lost"
 
-    def _count_refusal(self) -> None:
-        self._refusals += 1
+    def _address_failed(self, why: object) -> None:
+        """One address of perhaps several (RFC 6120 3.2.1); when slixmpp has tried all, it says `reconnect_delay`."""
+        self._trouble = f"no connection: {why}"
 
     def _failed_auth(self, _: object) -> None:
         """All mechanisms failed: the server said no, or there was none that we would use on this connection."""
         if not self._refusals:
             self._no_auth(None)
-            return
-        self._end(_End.AUTH, "the server refuses the password; set another one")
+        elif self._refusals == {"temporary-auth-failure"}:
+            self._end(_End.LOST, "the server cannot check passwords at the moment")
+        else:
+            self._end(_End.AUTH, "the server refuses the password; set another one")
 
     def _no_auth(self, _: object) -> None:
         words = "the server offers no way to log in that is safe on this connection"
@@ -216,6 +262,7 @@ class Session:
         """A new session (RFC 6121 4.7.2.3): at priority -1 the user's own messages go past us."""
         presence = self._stream.make_presence(ppriority=-1)
         presence.send()
+        self._barriers += 1  # a ping of the old session proves nothing of this one
         self._reached()
         self._requests.session_started()
         self._listener.session_started(self.account.jid)
@@ -226,20 +273,13 @@ class Session:
         self._requests.session_resumed()
         self._barriers += 1
         number = self._barriers
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def passed(_stanza: ET.Element, *_times: float) -> None:
+        def passed() -> None:
             if number == self._barriers:
                 self._requests.barrier_passed()
                 self._listener.session_resumed(self.account.jid)
-            if not future.done():
-                future.set_result(None)
 
-        iq = ET.Element("iq", {"type": "get", "to": self.account.jid})
-        ET.SubElement(iq, PING)
-        request = Request(iq, f"{self.account.jid}: ping", passed, passed, future)
-        self._requests.submit(request)
-        future.add_done_callback(self._barrier_done)
+        self._ping(passed).add_done_callback(self._barrier_done)
 
     def _barrier_done(self, future: "asyncio.Future[None]") -> None:
         if not future.cancelled() and isinstance(future.exception(), PubkeepError):

@@ -9,6 +9,7 @@ as elements, synchronously, in the order of the stream.
 import contextlib
 import copy
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ log = logging.getLogger(__name__)
 CLIENT = "{jabber:client}"
 MAX_STANZA = 128 * 1024 * 1024
 """Bytes without a complete stanza; a node of a service that does not page comes as one stanza."""
+MAX_TOKEN = 8 * 1024 * 1024
+"""Bytes without a complete tag: expat before 2.6 scans an unfinished tag anew with each packet."""
+MAX_PROLOG = 1024
+_PROLOG = re.compile(rb"\s*(<\?xml\s[^<>]*\?>\s*)?<[A-Za-z_]")
+"""What may stand before the stream's root element (RFC 6120 11.4, 11.5); behind it, expat refuses a DTD itself."""
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML document can hold (XML 1.0 2.2)."""
 
 
 class RawIq(Iq):  # type: ignore[misc]
@@ -62,7 +70,6 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         tls: str,
         *,
         ca_certs: Path | None,
-        keepalive: tuple[float, float],
         has_address: bool,
     ) -> None:
         super().__init__(jid, password)
@@ -74,11 +81,12 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         mechanisms = self.plugin["feature_mechanisms"]
         mechanisms.unencrypted_plain = mechanisms.unencrypted_scram = tls == "allow-plaintext"
         self.auto_authorize = self.auto_subscribe = None
-        interval, timeout = keepalive
-        for name in ("xep_0030", "xep_0115", "xep_0198"):
+        for name in ("xep_0030", "xep_0115", "xep_0198", "xep_0199"):
             self.register_plugin(name)
-        self.register_plugin("xep_0199", {"keepalive": True, "interval": interval, "timeout": timeout})
-        self._bytes_since_stanza = 0
+        self.received = 0
+        """Bytes since the beginning: that it grows shows that the link lives."""
+        self._prolog: bytes | None = b""
+        self._since_stanza = self._since_token = 0
         self.add_filter("out_sce", self._as_text)  # after XEP-0198 counted it
 
     def take(self, name: str, wanted: Callable[[ET.Element], bool], take: Callable[[ET.Element], None]) -> None:
@@ -95,16 +103,10 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         """What XEP-0198 sends again must be the same text."""
         super().send(data.raw if isinstance(data, RawIq) and not use_filters else data, use_filters)
 
-    def data_received(self, data: bytes | str) -> None:
-        """Refuse what XMPP forbids (RFC 6120 11.1) and what no service needs, before it becomes a tree."""
-        self._bytes_since_stanza += len(data)
-        if self._bytes_since_stanza > MAX_STANZA or (isinstance(data, bytes) and b"<!DOCTYPE" in data):
-            log.error(
-                "the server sent what XMPP forbids, or a stanza over %d bytes; the connection is closed", MAX_STANZA
-            )
-            self.abort()
-            return
-        super().data_received(data)
+    def send_raw(self, data: str | bytes) -> None:
+        """What cannot be sent any more is dropped: XEP-0198 repeats it, or requests.py finds it lost."""
+        if self.transport is not None and not self.transport.is_closing():
+            super().send_raw(data)
 
     def abort(self) -> None:
         """Close the connection at once.
@@ -115,9 +117,61 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         with contextlib.suppress(AttributeError):
             super().abort()
 
-    def _spawn_event(self, xml: ET.Element) -> None:
-        self._bytes_since_stanza = 0
-        super()._spawn_event(xml)
+    # -- what comes in ---------------------------------------------------------------------------
+
+    def init_parser(self) -> None:
+        """A new stream: on a new connection, and after STARTTLS and SASL on the same one."""
+        super().init_parser()
+        self._prolog = b""
+        self._since_stanza = self._since_token = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, as slixmpp does, but refuse what XMPP forbids (RFC 6120 11.1) and what no service needs.
+
+        Nothing of what came is logged: it is other people's.
+        """
+        if self.parser is None:
+            return
+        self.received += len(data)
+        if self._prolog is not None:
+            self._prolog = data = self._prolog + data
+            if not _PROLOG.match(data):
+                if b"<!" in data or len(data) > MAX_PROLOG:
+                    self._refuse("something else than an XMPP stream came from the server")
+                return
+            self._prolog = None
+        self._since_stanza += len(data)
+        self._since_token += len(data)
+        self.parser.feed(data)
+        try:
+            for event, element in self.parser.read_events():
+                self._since_token = 0
+                if event == "start":
+                    if self.xml_depth == 0:
+                        self.xml_root = element
+                        self.start_stream_handler(element)
+                    self.xml_depth += 1
+                    continue
+                self.xml_depth -= 1
+                if self.xml_depth == 1:
+                    self._since_stanza = 0
+                    self._spawn_event(element)
+                    if self.xml_root is not None:
+                        self.xml_root.clear()
+                elif self.xml_depth == 0:
+                    self.disconnect_reason = "the server closed the stream"
+                    self.abort()
+                    return
+        except ET.ParseError as error:
+            self._refuse(f"the server sent malformed XML: {error}")
+        if self._since_stanza > MAX_STANZA or self._since_token > MAX_TOKEN:
+            self._refuse(f"a stanza of more than {MAX_STANZA} bytes, or a tag of more than {MAX_TOKEN}, came")
+
+    def _refuse(self, words: str) -> None:
+        log.error("%s: %s; the connection is closed", self.boundjid.bare, words)
+        self.parser = None  # nothing more of this connection is read
+        self.disconnect_reason = words
+        self.abort()
 
     @staticmethod
     def _as_text(stanza: Any) -> Any:
@@ -137,3 +191,13 @@ def to_wire(stanza: ET.Element) -> str:
                 if parent.tag.startswith("{") and not element.tag.startswith("{"):
                     element.set("xmlns", "")
     return ET.tostring(stanza, encoding="unicode").replace("\r", "&#13;")
+
+
+def sendable(stanza: ET.Element) -> bool:
+    """Whether XML can hold this at all; a server ends the stream of who sends it nevertheless."""
+    return not any(
+        _NO_XML.search(text)
+        for element in stanza.iter()
+        for text in (element.text, element.tail, *element.attrib.values())
+        if text
+    )

@@ -122,7 +122,7 @@ async def test_when_the_session_is_over_all_fail() -> None:
     wire.requests.session_started()
     futures = [wire.ask() for _ in range(IN_FLIGHT + 2)]
 
-    wire.requests.fail_all(Unavailable)
+    wire.requests.fail_all("the session is over")
 
     for future in futures:
         with pytest.raises(Unavailable):
