@@ -68,6 +68,8 @@ class CacheSettings:
     fan_out: float = setting(2.0, 0, 60)
     """Seconds by which a service may tell a change later than it can be read."""
     concurrent_syncs: int = setting(4, 1, 32)
+    scrub: float = setting(1.0, 0, 24)
+    """Share of all nodes listed anew each day, read or not; 0: none."""
     max_items: int = setting(200_000, 100, 10_000_000)
     """Items of one node: beyond, it is not kept whole."""
 

@@ -221,6 +221,8 @@ class Copy(StrEnum):
     """How much of the node is held."""
 
     NONE = "none"
+    HEAD = "head"
+    """The newest ones, without a gap."""
     WHOLE = "whole"
 
 
@@ -242,6 +244,34 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What a person decided about a node; it stands whether the node is kept or not."""
+
+    sync: Literal["auto", "always", "never"] = "auto"
+    """auto: the analysers decide."""
+    max_items: int = 0
+    """Only so many of the newest are kept; 0: the setting holds."""
+    max_age: int = 0
+    """Seconds a proof holds; 0: the setting holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a service has shown of itself: kept over restarts, revoked when it shows otherwise."""
+
+    order: Literal["", "publish", "creation"] = ""
+    """`publish` where an overwritten item moves to the end, `creation` where it stays; empty until seen."""
+    reversed: bool | None = None
+    """Whether `max_items` answers come newest first; None until seen."""
+    rsm: bool | None = None
+    """Whether disco#info advertises XEP-0059; None until asked."""
+    fan_out: float | None = None
+    """D: how much later than it can be read a change may be told, in seconds; None: as the setting says."""
+    revoked: frozenset[str] = frozenset()
+    """Kinds of change that it was believed to tell, until it kept one to itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRecord:
     """A node as it is stored. Only nodes that somebody wants have a row."""
 
@@ -252,7 +282,7 @@ class NodeRecord:
     reason: str = ""
     analysis: Analysis | None = None
     wanted_by: str = ""
-    """`analyser`, or `request` after Synchronise."""
+    """`analyser`, `request` after Synchronise, or `policy`."""
     copy: Copy = Copy.NONE
     items: int = 0
     newest: int = 0

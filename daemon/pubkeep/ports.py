@@ -25,10 +25,12 @@ from pubkeep.model import (
     NodeRecord,
     Page,
     Parsed,
+    Policy,
     SearchRequest,
     SearchResult,
     ServiceInfo,
     Tls,
+    Traits,
     WireItem,
 )
 
@@ -67,14 +69,39 @@ class NodeStore(Protocol):
         A sequence number is given (the node's state is a change). Returns the record as stored.
         """
 
-    async def forget_node(self, number: int, kind: str, *, created_before: int = 0, updated_before: int = 0) -> Applied:
+    async def forget_node(
+        self,
+        number: int,
+        kind: str,
+        *,
+        created_before: int = 0,
+        updated_before: int = 0,
+        record: NodeRecord | None = None,
+    ) -> Applied:
         """Delete items of a node, all of them without a date.
 
-        `kind` (`forgotten`, `purged` or `node-deleted`) is written to the tombstones.
+        `kind` (`forgotten`, `purged` or `node-deleted`) is written to the tombstones; `record` is the node's row
+        from then on, written in the same transaction.
         """
 
     async def count_before(self, number: int, created_before: int, updated_before: int) -> int:
         """How many items `forget_node` with these dates would delete."""
+
+
+class LearntStore(Protocol):
+    """What people decided about nodes, and what services showed of themselves."""
+
+    async def policies(self, account: str) -> dict[NodeKey, Policy]:
+        """All policies of an account that say anything."""
+
+    async def save_policy(self, key: NodeKey, policy: Policy) -> None:
+        """Keep it; one that says nothing is deleted."""
+
+    async def traits(self, account: str) -> dict[str, Traits]:
+        """By service."""
+
+    async def save_traits(self, account: str, service: str, traits: Traits) -> None:
+        """Keep what was learnt."""
 
 
 class ItemStore(Protocol):
@@ -149,7 +176,7 @@ class Finder(Protocol):
         """The items held, and the indexes of those that are not."""
 
 
-class Store(AccountStore, NodeStore, ItemStore, ItemReader, Finder, Protocol):
+class Store(AccountStore, NodeStore, LearntStore, ItemStore, ItemReader, Finder, Protocol):
     """The whole database."""
 
     @property

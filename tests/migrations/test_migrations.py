@@ -212,7 +212,9 @@ async def test_killed_while_it_changes_a_full_database_it_starts_again(tmp_path:
     await filled(path, EARLIER[0])
     before = schema(path)
 
-    run = subprocess.run([sys.executable, "-c", KILLED, str(path), "ALTER UPDATE", str(kill_at)], capture_output=True)
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), "CREATE ALTER UPDATE", str(kill_at)], capture_output=True
+    )
 
     assert run.returncode == 9, run.stderr
     assert schema(path) == before

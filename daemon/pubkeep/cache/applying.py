@@ -20,6 +20,7 @@ from pubkeep.model import (
     NodeChange,
     NodeEvent,
     NodeKey,
+    NodeRecord,
     NodeState,
     Parsed,
     WireItem,
@@ -79,10 +80,7 @@ class Applier(Part):
             case EventKind.ITEMS:
                 await self._apply_items(node, event)
             case EventKind.PURGE:
-                node.punch("purged; the service may have kept a last item")
-                applied = await self._store.forget_node(node.record.number, "purged")
-                node.applied(applied, self._clock.wall())
-                self.tell(node, "purged", applied)
+                await self.purged(node)
             case EventKind.DELETE:
                 words = f"deleted; the service points to {event.redirect}" if event.redirect else "deleted"
                 await self.gone(node, words)
@@ -101,6 +99,10 @@ class Applier(Part):
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [item for item in event.items if payload.first_child(item.element) is not None]
         new_items, digests = await self.convert(node, full, held)
+        head = node.record.copy is Copy.HEAD and node.link.order != "publish" and not event.delayed
+        if head and any(item.id not in held for item in event.items):
+            node.punch("an item came of which nobody knows whether it is one of the newest")
+            return
         for item in event.items:
             known, told = held.get(item.id), digests.get(item.id)
             if event.delayed and told is not None and told == known:
@@ -112,7 +114,8 @@ class Applier(Part):
                 node.settle.doubt_order(item.id)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
-            if item_id not in held and not (last and last[1] is None):
+            partly = node.record.copy is Copy.HEAD
+            if item_id not in held and not partly and not (last and last[1] is None):
                 node.punch("an item that is not held was retracted")
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
@@ -125,9 +128,28 @@ class Applier(Part):
         """The service has no such node (any more): the rows go, the name stays known as gone."""
         node.incarnation += 1
         node.proof, node.subscribed_epoch, node.subscription = None, -1, "none"
-        await self._store.forget_node(node.record.number, "node-deleted")
-        await self.save(node, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, items=0)
+        record = replace(node.record, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, error="")
+        await self._drop_rows(node, "node-deleted", record)
         self.tell(node, "deleted", None)
+
+    async def purged(self, node: Node) -> None:
+        """All items are gone, but for a last one perhaps, that some services keep (XEP-0060 8.5, XEP-0460)."""
+        node.punch("purged; the service may have kept a last item")
+        applied = await self._drop_rows(node, "purged", node.record)
+        self.tell(node, "purged", applied)
+
+    async def ignore(self, node: Node, words: str) -> None:
+        """A node of which no copy can be true: it is passed through."""
+        node.proof = None
+        record = replace(node.record, state=NodeState.IGNORED, reason=words, copy=Copy.NONE)
+        await self._drop_rows(node, "purged", record)
+        self.tell(node, "state", None)
+
+    async def _drop_rows(self, node: Node, kind: str, record: NodeRecord) -> Applied:
+        applied = await self._store.forget_node(record.number, kind, record=record)
+        node.record = record
+        node.applied(applied, self._clock.wall())
+        return applied
 
     async def reveal(self, node: Node) -> None:
         """A denied or gone node answers again; what is held of it is to be verified."""
@@ -202,7 +224,7 @@ class Applier(Part):
                 xml, trouble = payload.to_xml(payload.first_child(item.element)), ""
             except RecursionError:  # one bad item is refused by itself
                 xml, trouble = "", "the payload is nested too deep to be kept"
-            digests[item.id] = mark = payload.digest(xml)
+            digests[item.id] = mark = payload.digest(xml, item.publisher)
             if held.get(item.id) != mark:
                 parsed = Parsed(error=trouble) if trouble else await parse(self._analysers, node.key, analysis, item)
                 changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
@@ -264,7 +286,9 @@ def _moved(items: Iterable[WireItem], changed: Iterable[NewItem]) -> list[NewIte
     result = []
     for item in items:
         xml = "" if item.id in by_id else payload.to_xml(payload.first_child(item.element))
-        result.append(by_id.get(item.id) or NewItem(item.id, item.publisher, xml, payload.digest(xml), Parsed()))
+        result.append(
+            by_id.get(item.id) or NewItem(item.id, item.publisher, xml, payload.digest(xml, item.publisher), Parsed())
+        )
     return result
 
 
@@ -277,4 +301,5 @@ async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, i
 
 def learn_order(link: Link, order: str) -> None:
     """A listing showed whether overwritten items move to the end (`publish`) or stay (`creation`)."""
-    link.order = link.order or order
+    if not link.order:
+        link.learn(order=order)

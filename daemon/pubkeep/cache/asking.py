@@ -100,14 +100,14 @@ async def _newest(
     items = listing.items
     if listing.rsm and listing.rsm.count is not None and len(items) < min(number + 1, listing.rsm.count):
         return None
-    if len(items) > 1 and link.reversed is None:
+    if len(items) > 1 and link.traits.reversed is None:
         one = await client.items(key, ItemsQuery(max_items=1), lambda got: take(got, None))
         ends = [item.id for item in one.items]
         if ends == [items[0].id] or ends == [items[-1].id]:
-            link.reversed = ends == [items[0].id]
+            link.learn(reversed=ends == [items[0].id])
         else:  # something came in between: the whole list shows the order
             return None
-    if link.reversed:
+    if link.traits.reversed:
         items = items[::-1]
     return Asked(items[max(len(items) - number, 0) :], len(items) > number, listing.sent_at)
 
@@ -121,7 +121,7 @@ async def _part_of_all(
     max_items: int,
 ) -> Asked:
     """List the whole node and cut the part out: anchors and positions mean nothing on the wire."""
-    pager = Pager(bool(link.rsm), max_items)
+    pager = Pager(bool(link.traits.rsm), max_items)
     items: list[WireItem] = []
     while (query := pager.query()) is not None:
         listing = await client.items(key, query, lambda got: take(got, [item.id for item in got.items]))

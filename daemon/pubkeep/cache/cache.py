@@ -13,10 +13,11 @@ from pubkeep.cache.reading import Reader
 from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
-from pubkeep.errors import InvalidArgs, UnknownObject
+from pubkeep.errors import Conflict, InvalidArgs, NotFound, UnknownObject
 from pubkeep.model import (
     Analysis,
     Answer,
+    Copy,
     Format,
     ItemRow,
     ItemsRequest,
@@ -25,6 +26,7 @@ from pubkeep.model import (
     NodeKey,
     NodeRecord,
     NodeState,
+    Policy,
     SearchRequest,
     SearchResult,
 )
@@ -75,6 +77,11 @@ class Cache(Part):
 
     async def open_account(self, account: str) -> None:
         """Take up the nodes of an account."""
+        for key, policy in (await self._store.policies(account)).items():
+            self._known.set_policy(key, policy)
+        for service, shown in (await self._store.traits(account)).items():
+            link = self._known.link(account, service)
+            link.traits = link.kept = shown
         for record in await self._store.nodes(account):
             self._known.add(await self._again(record))
 
@@ -94,6 +101,7 @@ class Cache(Part):
             await asyncio.gather(*(self.writer.drop(node.key) for node in nodes), return_exceptions=True)
         for node in nodes:
             self._known.drop(node.key)
+        self._known.forget_account(account)
 
     def _drop_later(self, node: Node) -> None:
         task = asyncio.create_task(self._drop(node.key))
@@ -221,13 +229,47 @@ class Cache(Part):
 
         Raises:
             Unavailable: the account is not connected.
+            Conflict: its policy is never to keep it.
         """
         self._sessions.client(key.account)
+        if self._known.policy(key).sync == "never":
+            raise Conflict(f"{key.node} at {key.service}: its policy is never to keep it; set another one first")
         node = self._known.node(key)
         if node is None:
             analysis = await self._analysers.analyse(key, None)
             node = await self._reader.adopt(key, analysis, "request")
         return self._scheduler.synchronise(node)
+
+    async def verify(self, key: NodeKey, *, repair: bool) -> Job:
+        """Compare the copy with the service; a Job whose result names what differs.
+
+        Raises:
+            Unavailable: the account is not connected.
+            NotFound: nothing is held of this node.
+        """
+        node = self._known.node(key)
+        if node is None or node.record.copy is Copy.NONE:
+            raise NotFound(f"{key.node} at {key.service}: nothing is held of it here, so nothing can be compared")
+        return self._scheduler.verify(node, repair=repair)
+
+    def get_policy(self, key: NodeKey) -> Policy:
+        """What was decided about the node."""
+        return self._known.policy(key)
+
+    async def set_policy(self, key: NodeKey, policy: Policy) -> None:
+        """Decide about the node, kept here or not; it holds until it is decided otherwise."""
+        before = self._known.policy(key)
+        await self._store.save_policy(key, policy)
+        self._known.set_policy(key, policy)
+        self._reader.forget_refusal(key)
+        node = self._known.node(key)
+        if node is not None and node.unwanted:
+            await self.writer.drop(key)
+        elif node is not None and policy.max_items != before.max_items:
+            node.punch("so many items are kept as was decided since")
+            self._scheduler.want(node, urgent=True)
+        elif node is None and policy.sync == "always":
+            await self._reader.adopt(key, await self._analysers.analyse(key, None), "policy")
 
     def explain(self, key: NodeKey) -> Mapping[str, object]:
         """Why the node is, or is not, answered from the cache."""

@@ -9,25 +9,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from pubkeep.cache import traits
 from pubkeep.cache.settle import Settle
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
-from pubkeep.model import Applied, Copy, ItemsRequest, NodeKey, NodeRecord, NodeState, Page
+from pubkeep.model import Applied, Copy, ItemsRequest, NodeKey, NodeRecord, NodeState, Page, Policy, Traits
 
-UNTOLD = (
-    "retract",
-    "purge",
-    "delete",
-    "trim",
-    "expiry",
-    "configuration",
-    "access",
-    "item-access",
-    "mute",
-    "subscription",
-)
-"""Kinds of change that a service is not known to tell; all of them, until it showed otherwise."""
 PAGES_KEPT = 64
 """Pages kept ready for each node."""
 
@@ -36,25 +25,37 @@ PAGES_KEPT = 64
 class Link:
     """The way from one account to one service."""
 
+    settings: CacheSettings
     epoch: int = 0
     """Grows at each session that was not resumed and at each sign of loss on the way."""
     as_of: float | None = None
     """When the latest request was sent that the service answered with a result in this epoch, minus fan_out."""
-    order: str = ""
-    """`publish` where an overwrite moves to the end, `creation` where it stays; empty until seen."""
-    reversed: bool | None = None
-    """Whether `max_items` answers come newest first; None until seen."""
-    rsm: bool | None = None
-    """Whether disco#info advertises XEP-0059; None until asked."""
-    fan_out: float = 2.0
-    """D: how much later than it can be read this service may tell a change, in seconds."""
+    traits: Traits = field(default_factory=Traits)
+    features: frozenset[str] | None = None
+    """Of disco#info; None until asked."""
+    kept: Traits = field(default_factory=Traits)
+    """The traits as they are stored."""
     read_at: float = float("-inf")
     """When one of its nodes was last read."""
+
+    @property
+    def order(self) -> str:
+        """See Traits."""
+        return self.traits.order
+
+    @property
+    def fan_out(self) -> float:
+        """D: how much later than it can be read this service may tell a change, in seconds."""
+        return self.settings.fan_out if self.traits.fan_out is None else self.traits.fan_out
+
+    def learn(self, **shown: Any) -> None:
+        """The service showed something of itself."""
+        self.traits = replace(self.traits, **shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That the copy was the whole node at some moment not before `verified_at` (boottime)."""
+    """That the copy was the whole node, or its head, at some moment not before `verified_at` (boottime)."""
 
     epoch: int
     verified_at: float
@@ -92,6 +93,15 @@ class Node:
     dropped_events: int = 0
     seen_item: bool = False
     """Whether the analysers have seen an item of it since the start."""
+    policy: Policy = field(default_factory=Policy)
+    told: frozenset[str] = frozenset()
+    """Kinds of change that meta-data or configuration promise to tell (traits.py)."""
+    described_epoch: int = -1
+    """The epoch in which the node's meta-data were read."""
+    emptied_at: float | None = None
+    """When a listing first had nothing of a node of ten items or more."""
+    resubscribed_at: float = float("-inf")
+    """When a subscription that had vanished was made again."""
     _pages: OrderedDict[ItemsRequest, Page] = field(default_factory=OrderedDict)
 
     @property
@@ -101,14 +111,18 @@ class Node:
 
     @property
     def unwanted(self) -> bool:
-        """Whether its analyser does not want it kept (any more)."""
+        """Whether nobody wants it kept (any more)."""
         analysis = self.record.analysis
+        if self.policy.sync != "auto":
+            return self.policy.sync == "never"
+        if self.record.wanted_by == "policy":  # of earlier
+            return analysis is None or not analysis.to_sync
         return self.record.wanted_by == "analyser" and analysis is not None and not analysis.to_sync
 
     @property
     def untold(self) -> tuple[str, ...]:
-        """Own PEP has no server-to-server link on which an event could get lost."""
-        return UNTOLD if self.key.is_own_pep else (*UNTOLD, "transit")
+        """Kinds of change that this service is not known to tell of this node."""
+        return traits.untold(self.key, self.told, self.link.traits.revoked)
 
     @property
     def hidden(self) -> bool:
@@ -151,6 +165,7 @@ class Known:
         self._links: dict[tuple[str, str], Link] = {}
         self._nodes: dict[NodeKey, Node] = {}
         self._live: set[str] = set()
+        self._policies: dict[NodeKey, Policy] = {}
 
     def live(self, account: str) -> bool:
         """Whether the session is up, and nothing that it carried is missing."""
@@ -158,7 +173,27 @@ class Known:
 
     def link(self, account: str, service: str) -> Link:
         """The link, made at the first question."""
-        return self._links.setdefault((account, service), Link(fan_out=self._settings.fan_out))
+        return self._links.setdefault((account, service), Link(self._settings))
+
+    def policy(self, key: NodeKey) -> Policy:
+        """What a person decided about the node."""
+        return self._policies.get(key, Policy())
+
+    def set_policy(self, key: NodeKey, policy: Policy) -> None:
+        """Remember it."""
+        self._policies[key] = policy
+        if policy == Policy():
+            del self._policies[key]
+        if (node := self._nodes.get(key)) is not None:
+            node.policy = policy
+            node.changed()
+
+    def forget_account(self, account: str) -> None:
+        """The account goes, with all that was known of it."""
+        for key in [key for key in self._policies if key.account == account]:
+            del self._policies[key]
+        for place in [place for place in self._links if place[0] == account]:
+            del self._links[place]
 
     def links(self, account: str) -> Iterator[Link]:
         """All links of an account."""
@@ -175,7 +210,7 @@ class Known:
     def add(self, record: NodeRecord) -> Node:
         """Remember a stored node."""
         link = self.link(record.key.account, record.key.service)
-        node = Node(record, link, Settle(link.fan_out))
+        node = Node(record, link, Settle(link.fan_out), policy=self.policy(record.key))
         self._nodes[record.key] = node
         return node
 
@@ -203,16 +238,27 @@ class Known:
         link.as_of = max(sent_at - link.fan_out, link.as_of or float("-inf"))
 
     def max_age(self, node: Node) -> float:
-        """Seconds a proof holds: the setting up to 1,000 items, growing with the size to 24 hours."""
+        """Seconds a proof holds: the policy, or the setting up to 1,000 items, growing with the size to 24 hours."""
+        if node.policy.max_age:
+            return node.policy.max_age
         return min(86400.0, self._settings.max_age * max(1.0, node.record.items / 1000))
+
+    def max_items(self, node: Node) -> int:
+        """How many items of it are kept at most."""
+        return node.policy.max_items or self._settings.max_items
 
     def needs_proof(self, node: Node) -> bool:
         """Whether a listing of the whole node is needed; not where a service is merely deaf or late."""
         proof = node.proof
-        if node.record.copy is not Copy.WHOLE or node.hidden or node.hole or proof is None:
+        if node.record.state is NodeState.IGNORED:
+            return False
+        if node.record.copy is Copy.NONE or node.hidden or node.hole or proof is None:
             return True
-        too_old = self._clock.boottime() - proof.verified_at > self.max_age(node)
-        return too_old or proof.epoch != node.link.epoch
+        return self._too_old(node, proof, self._clock.boottime()) or proof.epoch != node.link.epoch
+
+    def _too_old(self, node: Node, proof: Proof, now: float) -> bool:
+        """A proof grows old where changes of some kind may be kept to itself by the service."""
+        return bool(node.untold) and now - proof.verified_at > self.max_age(node)
 
     def doubts(self, node: Node, ids: tuple[str, ...] | None, now: float) -> str:
         """Why the copy cannot be vouched for now, for an answer about these ids (None: the list).
@@ -221,7 +267,7 @@ class Known:
         service heard within the lease, the proof younger than max_age, no hole and nothing unsettled in scope.
         """
         link = node.link
-        if node.record.copy is not Copy.WHOLE:
+        if node.record.copy is Copy.NONE:
             return "not fetched whole yet"
         if not self.live(node.key.account):
             return "not connected"
@@ -231,7 +277,7 @@ class Known:
             return f"not subscribed ({node.subscription})"
         if node.hole:
             return node.hole
-        if now - node.proof.verified_at > self.max_age(node):
+        if self._too_old(node, node.proof, now):
             return "verified too long ago"
         if node.settle.unsettled(ids):
             return "changes are still being settled"
@@ -244,7 +290,7 @@ class Known:
         if node.hidden:
             return node.record.state
         if not self.doubts(node, None, self._clock.boottime()):
-            return NodeState.SYNCED
+            return NodeState.SYNCED if node.record.copy is Copy.WHOLE else NodeState.PARTIAL
         return NodeState.SYNCING if node.syncing else node.record.state
 
 

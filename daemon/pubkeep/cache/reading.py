@@ -144,11 +144,15 @@ class Reader(Part):
                 return None
             version = node.version
             if (page := node.kept_page(request)) is None:
-                page = await self._page(node, request)
+                found = await self._page(node, request)
                 if node.version != version:
                     continue  # something was committed or came into doubt meanwhile
+                page = found if node.record.copy is Copy.WHOLE else _inside(found, request)
+                if page is None:
+                    return None
                 node.keep_page(request, page)
-            return self._answer(node, replace(page, unknown=()) if page.unknown else page, NodeState.SYNCED, "")
+            state = NodeState.SYNCED if node.record.copy is Copy.WHOLE else NodeState.PARTIAL
+            return self._answer(node, replace(page, unknown=()) if page.unknown else page, state, "")
 
     async def _barrier(self, node: Node) -> bool:
         """One round trip: what the service had told before it is here now, and the subscription still stands."""
@@ -178,11 +182,14 @@ class Reader(Part):
         """What is held, marked stale where it cannot be vouched for."""
         doubt = self._known.doubts(node, request.ids, self._clock.boottime())
         page = await self._page(node, request)
-        whole = node.record.copy is Copy.WHOLE
+        held = page if node.record.copy is Copy.WHOLE else _inside(page, request)
+        if held is None or node.record.copy is Copy.NONE:
+            page = replace(page, complete=False, index=None, count=None)
+            return self._answer(node, page, self._known.state(node), doubt or "only the newest items are held")
         if doubt:
-            page = replace(page, complete=page.complete and whole and not page.unknown, index=None, count=None)
-        state = self._known.state(node) if doubt else NodeState.SYNCED
-        return self._answer(node, page if doubt else replace(page, unknown=()), state, doubt)
+            page = replace(held, complete=held.complete and not held.unknown, index=None, count=None)
+            return self._answer(node, page, self._known.state(node), doubt)
+        return self._answer(node, replace(held, unknown=()), self._known.state(node), "")
 
     async def _page(self, node: Node, request: ItemsRequest) -> Page:
         sequence = self._store.sequence
@@ -208,7 +215,7 @@ class Reader(Part):
         return Answer(page, "cache", state, bool(doubt), doubt, max(as_of, verified_at), verified_at, node.untold)
 
     def _holds(self, node: Node) -> bool:
-        return not node.hidden and (node.record.copy is Copy.WHOLE or node.record.items > 0)
+        return not node.hidden and (node.record.copy is not Copy.NONE or node.record.items > 0)
 
     def _verified_within(self, node: Node, seconds: int) -> bool:
         age = self._clock.wall() - node.record.verified_at
@@ -280,12 +287,17 @@ class Reader(Part):
                 self._planner.want(node, urgent=True)
             return node.record.analysis
         now = self._clock.boottime()
+        policy = self._known.policy(key)
+        if policy.sync == "never":
+            return None
         remembered = self._analysed.get(key)
         if remembered and now - remembered[1] < IGNORED:
             return remembered[0]
         first = asked.items[-1] if asked.items else None
         analysis = await self._analysers.analyse(key, first)
-        if analysis is not None and analysis.to_sync:
+        if policy.sync == "always":
+            await self.adopt(key, analysis, "policy")
+        elif analysis is not None and analysis.to_sync:
             await self.adopt(key, analysis, "analyser")
         elif first is not None or not self._analysers.by_namespace:
             self._analysed[key] = (analysis, now)
@@ -308,3 +320,14 @@ class Reader(Part):
     def _refusal(node: Node) -> PubkeepError:
         kind = NotAllowed if node.record.state is NodeState.DENIED else NotFound
         return kind(node.record.reason)
+
+
+def _inside(page: Page, request: ItemsRequest) -> Page | None:
+    """The page, if all that the request names is among the newest items, without a gap; else None."""
+    if request.ids is not None:
+        return None if page.unknown else page
+    if request.index is not None:
+        return None
+    if not request.after and len(page.items) < (asking.DEFAULT_MAX if request.max is None else request.max):
+        return None
+    return replace(page, index=None, count=None, more=page.more or not request.after)

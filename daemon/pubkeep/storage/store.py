@@ -16,6 +16,7 @@ from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, No
 from pubkeep.storage import tables
 from pubkeep.storage.engines import Readers, Writer, make_room, our_errors, writer_engine
 from pubkeep.storage.finding import Finding
+from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.migrate import migrate
 from pubkeep.storage.reading import Reading
 from pubkeep.storage.writing import Counter, Item, ItemChanges, Node, node_values
@@ -24,7 +25,7 @@ T = TypeVar("T")
 Change = tables.ChangeRow
 
 
-class Store(Reading, Finding):
+class Store(Reading, Finding, Learnt):
     """All that is kept, in one SQLite file."""
 
     def __init__(self, writer: Writer, readers: Readers, counter: Counter, last: int, clock: Clock) -> None:
@@ -147,16 +148,23 @@ class Store(Reading, Finding):
 
         return await self._write(work)
 
-    async def forget_node(self, number: int, kind: str, *, created_before: int = 0, updated_before: int = 0) -> Applied:
+    async def forget_node(
+        self,
+        number: int,
+        kind: str,
+        *,
+        created_before: int = 0,
+        updated_before: int = 0,
+        record: NodeRecord | None = None,
+    ) -> Applied:
         """See ports.NodeStore. `forgotten` without a date drops the node's row, too."""
 
         def work(connection: Connection) -> Applied:
             row = connection.execute(select(Node).where(Node.c.number == number)).first()
             if row is None:
                 return Applied(self._sequence)  # forgotten meanwhile: nothing is left to do
-            record = _record(row)
             dates = _dates(created_before, updated_before)
-            applied = self._forget(connection, record, kind, dates)
+            applied = self._forget(connection, record or _record(row), kind, dates)
             if kind == "forgotten" and not dates:
                 connection.execute(delete(Node).where(Node.c.number == number))
             return applied

@@ -6,7 +6,7 @@ microseconds since the Unix epoch, 0 = unknown. The full-text table `item_fts` i
 derived from `item_text` and made by the migration.
 """
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Big = BigInteger().with_variant(Integer, "sqlite")
@@ -76,6 +76,34 @@ class NodeRow(Base):
     subscribed: Mapped[int] = mapped_column(Integer)
     title: Mapped[str] = mapped_column(Text)
     error: Mapped[str] = mapped_column(Text)
+
+
+class PolicyRow(Base):
+    """What a person decided about a node, kept or not."""
+
+    __tablename__ = "policy"
+
+    account: Mapped[str] = mapped_column(Text, ForeignKey("account.jid", ondelete="CASCADE"), primary_key=True)
+    service: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    sync: Mapped[str] = mapped_column(Text)
+    max_items: Mapped[int] = mapped_column(Big)
+    max_age: Mapped[int] = mapped_column(Big)
+
+
+class ServiceRow(Base):
+    """What a service showed of itself to an account; null is unknown."""
+
+    __tablename__ = "service"
+
+    account: Mapped[str] = mapped_column(Text, ForeignKey("account.jid", ondelete="CASCADE"), primary_key=True)
+    service: Mapped[str] = mapped_column(Text, primary_key=True)
+    item_order: Mapped[str] = mapped_column(Text)
+    reversed: Mapped[int | None] = mapped_column(Integer)
+    rsm: Mapped[int | None] = mapped_column(Integer)
+    fan_out: Mapped[float | None] = mapped_column(Float)
+    revoked: Mapped[str] = mapped_column(Text)
+    """Kinds of change, parted by spaces."""
 
 
 class ItemRow(Base):

@@ -18,7 +18,7 @@ def explain(known: Known, clock: Clock, key: NodeKey, tried: Sequence[tuple[str,
     result: dict[str, object] = {
         "tried": [name for name, _ in tried],
         "reasons": [reason for _, reason in tried],
-        "policy": "auto",
+        "policy": known.policy(key).sync,
         "connected": known.live(key.account),
     }
     if node is None:
@@ -54,6 +54,8 @@ def _words(node: Node, doubt: str, state: NodeState) -> str:
     analysis = node.record.analysis
     if node.record.wanted_by == "request":
         why = "because it was asked to be synchronised"
+    elif node.policy.sync == "always":
+        why = "because its policy says so"
     else:
         name, kind = (analysis.name, analysis.type) if analysis else ("?", "?")
         why = f"because the analyser {name} takes it for a {kind}"

@@ -14,9 +14,10 @@ from typing import Any
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, PubkeepError, Unavailable
+from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, NotSupported, PubkeepError, Unavailable
 from pubkeep.model import NodeState
 from pubkeep.sync.jobs import Job, Jobs
+from pubkeep.sync.listing import Report
 from pubkeep.sync.settling import Settler
 from pubkeep.sync.syncing import Syncer
 
@@ -27,6 +28,9 @@ LAST_DELAY = 3600.0
 """Seconds between two attempts after failures: doubled each time, with jitter, up to an hour."""
 LEASE_EVERY = 45.0
 """Seconds between two signs of life of a service of which nodes are being read."""
+DAY = 86400.0
+NAMED = 1000
+"""Ids of each kind that the result of a verification names at most."""
 READ_LATELY = 600.0
 """Seconds for which a service counts as being read."""
 
@@ -46,6 +50,10 @@ class Scheduler(Part):
         self._settling: dict[Node, asyncio.Task[None]] = {}
         self._settle_due: dict[Node, float] = {}
         self._leases: dict[Node, asyncio.Task[None]] = {}
+        self._reports: dict[Node, Report] = {}
+        self._compare: set[Node] = set()
+        """Nodes whose next listing only compares."""
+        self._scrub_due = self._clock.boottime()
         self._lease_due = self._clock.boottime() + LEASE_EVERY
         applier.verify = self.want
         applier.settle = self.settle
@@ -81,8 +89,21 @@ class Scheduler(Part):
         Raises:
             Unavailable: the account is not connected.
         """
+        return self._start_job(node, "synchronise")
+
+    def verify(self, node: Node, *, repair: bool) -> Job:
+        """Compare it with the service now, as a job; without `repair` differences are reported and leave a doubt.
+
+        Raises:
+            Unavailable: the account is not connected.
+        """
+        if not repair and node.next_attempt is None and node not in self._syncs and not self._watchers.get(node):
+            self._compare.add(node)
+        return self._start_job(node, "verify")
+
+    def _start_job(self, node: Node, kind: str) -> Job:
         self._sessions.client(node.key.account)
-        job = self._jobs.start("synchronise", node.key)
+        job = self._jobs.start(kind, node.key)
         job.cancel = lambda: self._cancel(node, job)
         self._watchers.setdefault(node, []).append(job)
         node.failures = 0
@@ -130,11 +151,12 @@ class Scheduler(Part):
         now = self._clock.boottime()
         nodes = [n for n in self._known.nodes() if n.next_attempt is not None and self._known.live(n.key.account)]
         due = [node for node in nodes if node.next_attempt is not None and node.next_attempt <= now]
-        due.sort(key=lambda node: (not node.urgent, -node.read_at))
-        for node in due:
-            if node not in self._syncs and len(self._syncs) < self._settings.concurrent_syncs:
-                node.next_attempt, node.urgent = None, False
-                self._start(self._syncs, node, self._sync(node))
+        waiting_for_a_turn = [node for node in due if node not in self._syncs]
+        while waiting_for_a_turn and len(self._syncs) < self._settings.concurrent_syncs:
+            node = min(waiting_for_a_turn, key=self._turn)
+            waiting_for_a_turn.remove(node)
+            node.next_attempt, node.urgent = None, False
+            self._start(self._syncs, node, self._sync(node))
         for node, moment in list(self._settle_due.items()):
             if moment <= now and node not in self._settling and self._known.live(node.key.account):
                 del self._settle_due[node]
@@ -142,8 +164,26 @@ class Scheduler(Part):
         if self._lease_due <= now:
             self._lease_due = now + LEASE_EVERY
             self._renew_leases(now)
+        if self._scrub_due <= now:
+            self._scrub(now)
         waiting = [node.next_attempt for node in nodes if node.next_attempt is not None and node not in due]
-        return max(0.0, min([self._lease_due, *waiting, *(m for m in self._settle_due.values() if m > now)]) - now)
+        settling = [moment for moment in self._settle_due.values() if moment > now]
+        return max(0.0, min([self._lease_due, self._scrub_due, *waiting, *settling]) - now)
+
+    def _turn(self, node: Node) -> tuple[bool, int, float]:
+        """Whose turn it is: what somebody waits for, then the service with the least under way, then the last read."""
+        under_way = sum(other.link is node.link for other in self._syncs)
+        return not node.urgent, under_way, -node.read_at
+
+    def _scrub(self, now: float) -> None:
+        """List one node anew, the one whose proof is the oldest, so that a share of all has its turn each day."""
+        share = self._settings.scrub
+        kept = [n for n in self._known.nodes() if n.proof is not None and not n.hidden and n.next_attempt is None]
+        self._scrub_due = now + (DAY / (share * len(kept)) if share and kept else DAY / 24)
+        idle = [node for node in kept if self._known.live(node.key.account) and node not in self._syncs]
+        oldest = min(idle, key=lambda node: node.proof.verified_at if node.proof else now, default=None)
+        if share and oldest is not None and oldest.proof and now - oldest.proof.verified_at > DAY / share / 2:
+            self.want(oldest)
 
     def _start(self, tasks: dict[Node, asyncio.Task[None]], node: Node, work: Coroutine[Any, Any, None]) -> None:
         def done(_: asyncio.Task[None]) -> None:
@@ -159,9 +199,12 @@ class Scheduler(Part):
                 self._jobs.progress(job, done, total)
 
         key = node.key
+        report = self._reports[node] = Report(repair=node not in self._compare)
+        self._compare.discard(node)
         try:
             progress(0, 0)
-            outcome = await self._syncer.synchronise(node, progress)
+            outcome = await self._syncer.synchronise(node, progress, report)
+            await self._keep_traits(node)
         except (NotAllowed, NotFound) as error:
             self._end_jobs(node, error)
         except PubkeepError as error:
@@ -178,6 +221,10 @@ class Scheduler(Part):
             if outcome.proved:
                 node.failures = 0
                 self._end_jobs(node, None)
+                if node.hole:
+                    self.want(node)
+            elif outcome.final:
+                self._end_jobs(node, NotSupported(outcome.reason))
             else:
                 await self._failed(node, Failed(f"{key.node} at {key.service}: {outcome.reason}"))
 
@@ -195,11 +242,23 @@ class Scheduler(Part):
         self._end_jobs(node, error)
 
     def _end_jobs(self, node: Node, error: PubkeepError | None) -> None:
+        report = self._reports.pop(node, Report())
         for job in self._watchers.pop(node, []):
-            if error is None:
+            if error is None and job.kind == "verify":
+                ids = {"missing": report.missing, "extra": report.extra, "different": report.different}
+                self._jobs.end(job, "done", None, items=node.record.items, **{k: v[:NAMED] for k, v in ids.items()})
+            elif error is None:
                 self._jobs.end(job, "done", items=node.record.items)
             else:
                 self._jobs.end(job, "cancelled" if isinstance(error, Cancelled) else "failed", error)
+
+    async def _keep_traits(self, node: Node) -> None:
+        """What the service showed holds after a restart too."""
+        link = node.link
+        if link.traits != link.kept:
+            kept = link.traits
+            await self._store.save_traits(node.key.account, node.key.service, kept)
+            link.kept = kept
 
     async def _settle(self, node: Node) -> None:
         try:

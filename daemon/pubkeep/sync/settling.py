@@ -23,7 +23,7 @@ class Settler(Part):
         Raises:
             PubkeepError: the service gave no answer, or refused.
         """
-        if node.record.copy is not Copy.WHOLE:
+        if node.record.copy is Copy.NONE:
             return True  # the synchronisation decides
         if ids := node.settle.due(self._clock.boottime()):
             await self._ids(node, ids)
@@ -62,7 +62,7 @@ class Settler(Part):
             nonlocal fits
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started)
-            head = [item.id for item in listing.items][:: -1 if node.link.reversed else 1][-number:]
+            head = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1][-number:]
             ours = await self._store.page(node.record, limit=number, format="none")
             mine = [row.id for row in ours.items]
             if racing:

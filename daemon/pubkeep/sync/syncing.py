@@ -1,39 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""One synchronisation: subscribe, list, swap.
-
-What is listed is written page by page, new items and changed ones only, so that an interrupted walk
-costs nothing twice. What the service no longer has goes in the last transaction, together with the
-order and the proof, and only if the walk proves the whole node: nothing is deleted first.
-"""
+"""One synchronisation: learn what the service is, subscribe, list."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 
-from pubkeep.cache.applying import BATCH, Applier
-from pubkeep.cache.known import Node, Proof
+from pubkeep.cache import traits
+from pubkeep.cache.applying import Applier
+from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused
-from pubkeep.model import Copy, ItemsQuery, Listing, NodeState
+from pubkeep.model import ItemsQuery, Listing, NodeState
 from pubkeep.ports import PubSubClient
-from pubkeep.sync.pager import Pager
+from pubkeep.sync.listing import Lister, Outcome, Progress, Report
 
 RSM = "http://jabber.org/protocol/rsm"
+METADATA = "http://jabber.org/protocol/pubsub#meta-data"
 PROSODY = (("pubsub", "service", "Prosody PubSub Service"), ("server", "im", "Prosody"))
 AGAIN = 3
 """So often a walk that the node's own changes spoiled is begun anew at once."""
-
-Progress = Callable[[int, int], None]
-"""Called with the items listed so far and their number, 0 where the service does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How it ended: proved, or why not and whether it should be tried again soon."""
-
-    proved: bool
-    reason: str = ""
-    again: bool = False
+SECOND_LOOK = 0.1
+"""Seconds at least until a node that was listed as empty is listed again."""
+RESUBSCRIBE = 3600.0
+"""Seconds between two attempts to make a subscription again that somebody else ended."""
 
 
 class Syncer(Part):
@@ -42,9 +29,10 @@ class Syncer(Part):
     def __init__(self, tools: Tools, applier: Applier) -> None:
         super().__init__(tools)
         self._applier = applier
+        self._lister = Lister(tools, applier)
 
-    async def synchronise(self, node: Node, progress: Progress) -> Outcome:
-        """Bring a node to `synced`.
+    async def synchronise(self, node: Node, progress: Progress, report: Report) -> Outcome:
+        """Bring a node to `synced`; with `report.repair` unset only compare, and leave a doubt where it differs.
 
         Raises:
             NotFound, NotAllowed: the service's verdict; the node is gone or denied now.
@@ -54,11 +42,12 @@ class Syncer(Part):
         node.changed()
         try:
             client = self._sessions.client(node.key.account)
+            await self._learn(node, client)
             await self._subscribe(node, client)
-            for _ in range(AGAIN):
-                outcome = await self._walk(node, client, progress)
-                if not outcome.again:
-                    break
+            outcome = await self._list(node, client, progress, report)
+            if outcome.emptied:
+                await asyncio.sleep(max(node.link.fan_out, SECOND_LOOK))
+                outcome = await self._list(node, client, progress, report)
             return outcome
         except NotAllowed as error:
             node.proof, node.subscribed_epoch = None, -1
@@ -67,25 +56,37 @@ class Syncer(Part):
         except NotFound:
             await self._confirm_gone(node)
             raise
+        except NotSupported as error:
+            await self._applier.ignore(node, str(error))
+            return Outcome(proved=False, reason=str(error), final=True)
         finally:
             node.syncing = False
             node.changed()
+
+    # -- before ----------------------------------------------------------------------------------
 
     async def _subscribe(self, node: Node, client: PubSubClient) -> None:
         """Subscribe first, fetch then: what changes in between is told (CACHE.md, Sync 1).
 
         A subscription that an earlier session made is looked for before it is made again: ejabberd
-        would give another subid for the same JID.
+        would give another subid for the same JID. One that vanished is made again once; whoever ended it twice
+        within an hour means it.
         """
-        epoch = node.link.epoch
+        epoch, now = node.link.epoch, self._clock.boottime()
         if node.subscribed_epoch == epoch:
             return
-        if node.link.rsm is None:
-            await self._learn(node, client)
         node.settle.fan_out = node.link.fan_out
         try:
             states = await client.subscriptions(node.key) if node.record.subscribed else ()
-            state = "subscribed" if "subscribed" in states else await client.subscribe(node.key)
+            if "subscribed" in states:
+                state = "subscribed"
+            elif node.record.subscribed and now - node.resubscribed_at < RESUBSCRIBE:
+                node.subscription = "the subscription was ended again by somebody else; in an hour it is made anew"
+                return
+            else:
+                if node.record.subscribed:
+                    node.resubscribed_at = now
+                state = await client.subscribe(node.key)
         except (NotSupported, Refused, NotAllowed) as error:
             node.subscription = str(error)  # the node may be readable all the same: it is polled
             return
@@ -96,107 +97,64 @@ class Syncer(Part):
             node.subscribed_epoch = epoch
 
     async def _learn(self, node: Node, client: PubSubClient) -> None:
-        """What disco#info shows of the service.
-
-        It pages where it says so: Prosody ignores RSM, and ejabberd's Mnesia reads the whole node for each page.
-        Prosody's own PubSub tells a change in the same step in which it can be read, and an overwritten item
-        moves to the end; everybody else is asked to show it.
-        """
+        """What disco#info shows of the service, and of the node in this epoch."""
         link = node.link
-        service = node.key.account.partition("@")[2] if node.key.is_own_pep else node.key.service
-        try:
-            info = await client.info(service)
-        except (NotFound, NotAllowed, Refused, NotSupported):
-            link.rsm = False
+        if link.features is None:
+            try:
+                info = await client.info(node.key.service)
+            except (NotFound, NotAllowed, Refused, NotSupported):
+                link.features = frozenset()
+            else:
+                link.features = info.features
+                if link.traits.rsm is None and any(identity in PROSODY for identity in info.identities):
+                    link.learn(fan_out=0.0, order="publish")
+            if link.traits.rsm is None:
+                link.learn(rsm=RSM in link.features)
+        if METADATA not in link.features or node.described_epoch == link.epoch:
             return
-        link.rsm = RSM in info.features
-        if any(identity in PROSODY for identity in info.identities):
-            link.fan_out, link.order = 0.0, "publish"
-
-    async def _walk(self, node: Node, client: PubSubClient, progress: Progress) -> Outcome:
-        pager = Pager(bool(node.link.rsm), self._settings.max_items)
-        epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
-        outcome = Outcome(proved=False)
-        shown: dict[str, bytes] = {}
-        known = node.record.items > 0  # where nothing is held yet, nothing has to be compared
-
-        async def take(listing: Listing) -> None:
-            nonlocal outcome
-            if (epoch, incarnation) != (node.link.epoch, node.incarnation):
-                outcome = Outcome(proved=False, reason="the node or the connection was replaced meanwhile", again=True)
-                return
-            if node.hidden:
-                await self._applier.reveal(node)
-            fresh = pager.take(listing)
-            ask()  # the service works on the next page while this one is stored
-            held = await self._store.digests(node.record.number, [item.id for item in fresh]) if known else {}
-            done = len(pager.ids) - len(fresh)
-            named = node.settle.named_since((pager.sent_at or listing.sent_at) - node.settle.fan_out)
-            for start in range(0, len(fresh), BATCH):
-                part = fresh[start : start + BATCH]
-                changed, digests = await self._applier.convert(node, part, held)
-                shown.update(digests)
-                await self._applier.write(node, [item for item in changed if item.id not in named])
-                done += len(part)
-                progress(done, max(pager.total, len(pager.ids)))
-            if pager.ended:
-                racing = node.settle.answered(pager.sent_at or listing.sent_at, listing.taken_at, None, shown)
-                doubt = pager.doubt(named) or ("" if holes == node.holes else node.hole)
-                outcome = await self._end(node, pager, racing, doubt, epoch)
-
-        under_way: list[asyncio.Task[None]] = []
-
-        def ask() -> None:
-            if (query := pager.query()) is not None:
-                under_way.append(asyncio.create_task(client.items(node.key, query, take)))
-
-        ask()
-        fetching = node.fetching = None if pager.paged else asyncio.Event()
+        epoch = link.epoch
         try:
-            while under_way:
-                await under_way.pop(0)
-                if fetching is not None:
-                    fetching.set()
-                    node.fetching = None
-        finally:
-            if fetching is not None:
-                fetching.set()
-                node.fetching = None
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
-        self._applier.settle(node)
+            info = await client.info(node.key.service, node.key.node)
+        except (NotFound, NotAllowed, Refused, NotSupported):
+            return  # the listing will say more
+        node.described_epoch = epoch
+        node.told = traits.told(node.key, info.metadata, {})
+        if traits.dynamic(info.metadata):
+            raise NotSupported(f"{node.key.node} at {node.key.service}: its items differ from reader to reader")
+        title = info.metadata.get("pubsub#title", "")
+        if title != node.record.title:
+            await self._applier.save(node, title=title)
+
+    async def _list(self, node: Node, client: PubSubClient, progress: Progress, report: Report) -> Outcome:
+        outcome = Outcome(proved=False)
+        limit = self._known.max_items(node)
+        trusted = node.proof is not None and node.proof.epoch == node.subscribed_epoch == node.link.epoch
+        trusted = trusted and not node.hole
+        for _ in range(AGAIN):
+            report.missing, report.extra, report.different = [], [], []
+            if node.policy.max_items:
+                outcome = await self._lister.head(node, client, limit, report)
+            else:
+                outcome = await self._lister.whole(node, client, limit, progress, report)
+                if outcome.final:
+                    outcome = await self._lister.head(node, client, limit, report)
+            if not outcome.again:
+                break
+        if trusted and outcome.proved and not report.same:
+            self._contradicted(node, report)
         return outcome
 
-    async def _end(self, node: Node, pager: Pager, racing: frozenset[str], doubt: str, epoch: int) -> Outcome:
-        """The last page is written: the proof, the removals and the order, in one transaction."""
-        if doubt:
-            partial = node.record.copy is not Copy.WHOLE and len(pager.ids) > self._settings.max_items
-            await self._applier.save(node, state=NodeState.PARTIAL if partial else NodeState.STALE, reason=doubt)
-            return Outcome(proved=False, reason=doubt, again=not pager.fault)
-        assert pager.sent_at is not None
-        held = await self._store.digests(node.record.number)
-        removals = [item_id for item_id in held if item_id not in pager.ids and item_id not in racing]
-        remaining = [item_id for item_id in pager.ids if item_id in held]
-        remaining += [item_id for item_id in held if item_id in racing and item_id not in pager.ids]
-        deaf = node.subscribed_epoch != epoch
-        node.record = replace(
-            node.record,
-            state=NodeState.STALE,
-            reason=f"not told of changes: {node.subscription}" if deaf else "",
-            copy=Copy.WHOLE,
-            verified_at=self._clock.wall_of(pager.sent_at),
-            error="",
-        )
-        applied = await self._store.apply(
-            node.record, removals=removals, order=_if_other(remaining, held, removals), record=node.record
-        )
-        node.settle.clear(keep=racing)
-        node.proof, node.hole = Proof(epoch, pager.sent_at), ""
-        node.changed()
-        self._applier.committed(node, applied)
-        self._applier.tell(node, "state", applied if not (applied.published or applied.retracted) else None)
-        return Outcome(proved=True, reason=node.record.reason)
+    def _contradicted(self, node: Node, report: Report) -> None:
+        """The copy was thought to be synced and was not: what the service was believed to tell, it does not."""
+        link = node.link
+        missing = bool(report.missing or report.different)
+        kinds = traits.contradicted(node.told | {"transit"}, extra=bool(report.extra), missing=missing)
+        link.learn(revoked=link.traits.revoked | kinds)
+        if missing and link.fan_out < self._settings.fan_out:
+            link.learn(fan_out=None)
+            for other in self._known.nodes(node.key.account):
+                if other.link is link:
+                    other.settle.fan_out = link.fan_out
 
     async def _confirm_gone(self, node: Node) -> None:
         """A cursor or a subscription gives item-not-found too: a plain get decides whether the node is gone."""
@@ -217,9 +175,3 @@ class Syncer(Part):
                 await self._sessions.client(node.key.account).unsubscribe(node.key)
             except PubkeepError:
                 return
-
-
-def _if_other(remaining: list[str], held: dict[str, bytes], removals: list[str]) -> list[str] | None:
-    """The order to be written, None where the copy has it already."""
-    gone = set(removals)
-    return None if remaining == [item_id for item_id in held if item_id not in gone] else remaining

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""Listing a node, whole or its newest items, into the copy.
+
+What is listed is written page by page, new items and changed ones only, so that an interrupted walk
+costs nothing twice. What the service no longer has goes in the last transaction, together with the
+order and the proof, and only if the listing proves it: nothing is deleted first.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from pubkeep.cache.applying import BATCH, Applier
+from pubkeep.cache.known import Node, Proof
+from pubkeep.cache.parts import Part, Tools
+from pubkeep.model import Copy, ItemsQuery, Listing, NodeState, WireItem
+from pubkeep.ports import PubSubClient
+from pubkeep.sync.pager import Pager
+
+EMPTIED = 10
+"""A node of so many items that is listed as empty, without a purge, is listed a second time."""
+
+Progress = Callable[[int, int], None]
+"""Called with the items listed so far and their number, 0 where the service does not say."""
+
+
+@dataclass(slots=True)
+class Report:
+    """How the copy differed from what the service listed; ids that changed meanwhile are left out."""
+
+    repair: bool = True
+    """Write what the service has; else only compare."""
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    different: list[str] = field(default_factory=list)
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differed."""
+        return not (self.missing or self.extra or self.different)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended: proved, or why not and whether it should be tried again."""
+
+    proved: bool
+    reason: str = ""
+    again: bool = False
+    """At once: the node's own changes were in the way."""
+    emptied: bool = False
+    """All items were gone without a word: not believed before a second listing says so."""
+    final: bool = False
+    """Another attempt would end the same way."""
+
+
+class Lister(Part):
+    """Writes what the service lists."""
+
+    def __init__(self, tools: Tools, applier: Applier) -> None:
+        super().__init__(tools)
+        self._applier = applier
+
+    async def whole(self, node: Node, client: PubSubClient, limit: int, progress: Progress, report: Report) -> Outcome:
+        """List all of it, from the oldest to the newest; `final` where there are more than `limit`."""
+        pager = Pager(bool(node.link.traits.rsm), limit)
+        epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
+        outcome = Outcome(proved=False)
+        shown: dict[str, bytes] = {}
+
+        async def take(listing: Listing) -> None:
+            nonlocal outcome
+            if (epoch, incarnation) != (node.link.epoch, node.incarnation):
+                outcome = Outcome(proved=False, reason="the node or the connection was replaced meanwhile", again=True)
+                return
+            if node.hidden:
+                await self._applier.reveal(node)
+            fresh = pager.take(listing)
+            ask()  # the service works on the next page while this one is stored
+            named = node.settle.named_since((pager.sent_at or listing.sent_at) - node.settle.fan_out)
+            done = len(pager.ids) - len(fresh)
+            for start in range(0, len(fresh), BATCH):
+                part = fresh[start : start + BATCH]
+                shown.update(await self._store_part(node, part, named, report))
+                done += len(part)
+                progress(done, max(pager.total, len(pager.ids)))
+            if pager.ended:
+                racing = node.settle.answered(pager.sent_at or listing.sent_at, listing.taken_at, None, shown)
+                doubt = pager.doubt(named) or ("" if holes == node.holes else node.hole)
+                if doubt:
+                    outcome = await self._unproved(node, pager, doubt, limit)
+                else:
+                    assert pager.sent_at is not None
+                    walk = _Walk(list(pager.ids), racing, epoch, pager.sent_at, Copy.WHOLE)
+                    outcome = await self._swap(node, walk, report)
+
+        under_way: list[asyncio.Task[None]] = []
+
+        def ask() -> None:
+            if (query := pager.query()) is not None:
+                under_way.append(asyncio.create_task(client.items(node.key, query, take)))
+
+        ask()
+        fetching = node.fetching = None if pager.paged else asyncio.Event()
+        try:
+            while under_way:
+                await under_way.pop(0)
+                if fetching is not None:
+                    fetching.set()
+                    node.fetching = None
+        finally:
+            if fetching is not None:
+                fetching.set()
+                node.fetching = None
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        self._applier.settle(node)
+        return outcome
+
+    async def head(self, node: Node, client: PubSubClient, number: int, report: Report) -> Outcome:
+        """Keep the newest only: one listing of them, one more asked for, so that `whole` shows."""
+        epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
+        outcome = Outcome(proved=False)
+        if node.link.traits.reversed is None:
+            await self._direction(node, client)
+
+        async def take(listing: Listing) -> None:
+            nonlocal outcome
+            if (epoch, incarnation, holes) != (node.link.epoch, node.incarnation, node.holes):
+                outcome = Outcome(proved=False, reason="the node or the connection was replaced meanwhile", again=True)
+                return
+            if node.hidden:
+                await self._applier.reveal(node)
+            items = listing.items[:: -1 if node.link.traits.reversed else 1]
+            count = listing.rsm.count if listing.rsm and listing.rsm.count is not None else len(items)
+            if len({item.id for item in items}) != len(items):
+                outcome = Outcome(proved=False, reason="the service listed an item twice")
+                return
+            head = items[-number:]
+            named = node.settle.named_since(listing.sent_at - node.settle.fan_out)
+            shown: dict[str, bytes] = {}
+            for start in range(0, len(head), BATCH):
+                shown |= await self._store_part(node, head[start : start + BATCH], named, report)
+            racing = node.settle.answered(listing.sent_at, listing.taken_at, None, shown)
+            copy = Copy.WHOLE if len(items) <= number and count <= len(items) else Copy.HEAD
+            walk = _Walk([item.id for item in head], racing, epoch, listing.sent_at, copy)
+            outcome = await self._swap(node, walk, report)
+
+        await client.items(node.key, ItemsQuery(max_items=number + 1), take)
+        self._applier.settle(node)
+        return outcome
+
+    async def _direction(self, node: Node, client: PubSubClient) -> None:
+        """Whether the newest come first: the single newest stands at one end of the two newest."""
+        ends: list[list[str]] = []
+
+        async def take(listing: Listing) -> None:
+            ends.append([item.id for item in listing.items])
+
+        for number in (1, 2):
+            await client.items(node.key, ItemsQuery(max_items=number), take)
+        one, two = ends
+        if len(one) == 1 and len(two) == 2 and one[0] in two:
+            node.link.learn(reversed=one[0] == two[0])
+
+    async def _store_part(
+        self, node: Node, part: Sequence[WireItem], named: Collection[str], report: Report
+    ) -> dict[str, bytes]:
+        """Write what is new or other than held, but for ids that events named meanwhile. Returns all digests."""
+        some = node.record.items > 0  # where nothing is held yet, nothing has to be compared
+        held = await self._store.digests(node.record.number, [item.id for item in part]) if some else {}
+        changed, digests = await self._applier.convert(node, part, held)
+        news = [item for item in changed if item.id not in named]
+        report.missing += [item.id for item in news if item.id not in held]
+        report.different += [item.id for item in news if item.id in held]
+        if report.repair:
+            await self._applier.write(node, news)
+        return digests
+
+    async def _unproved(self, node: Node, pager: Pager, doubt: str, limit: int) -> Outcome:
+        """What was listed stays, but nothing goes and nothing is claimed."""
+        if len(pager.ids) > limit:
+            return Outcome(proved=False, reason=doubt, final=True)
+        await self._applier.save(node, state=NodeState.STALE, reason=doubt)
+        return Outcome(proved=False, reason=doubt, again=not pager.fault)
+
+    async def _swap(self, node: Node, walk: "_Walk", report: Report) -> Outcome:
+        """The last page is written: the proof, the removals and the order, in one transaction."""
+        held = await self._store.digests(node.record.number)
+        listed = set(walk.ids)
+        removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
+        report.extra += removals
+        if not walk.ids and len(removals) >= EMPTIED and not self._seen_empty(node, walk.sent_at):
+            return Outcome(proved=False, reason="all items were gone without a word", emptied=True)
+        if not report.repair and not report.same:
+            node.punch("the service has something else")
+            return Outcome(proved=True, reason=node.hole)
+        remaining = [item_id for item_id in walk.ids if item_id in held]
+        remaining += [item_id for item_id in held if item_id in walk.racing and item_id not in listed]
+        deaf = node.subscribed_epoch != walk.epoch
+        record = replace(
+            node.record,
+            state=NodeState.STALE if walk.copy is Copy.WHOLE else NodeState.PARTIAL,
+            reason=f"not told of changes: {node.subscription}" if deaf else "",
+            copy=walk.copy,
+            verified_at=self._clock.wall_of(walk.sent_at),
+            error="",
+        )
+        applied = await self._store.apply(
+            record, removals=removals, order=_if_other(remaining, held, removals), record=record
+        )
+        node.record = record
+        node.settle.clear(keep=walk.racing)
+        node.proof, node.hole, node.emptied_at = Proof(walk.epoch, walk.sent_at), "", None
+        node.changed()
+        self._applier.committed(node, applied)
+        self._applier.tell(node, "state", applied if not (applied.published or applied.retracted) else None)
+        return Outcome(proved=True, reason=node.record.reason)
+
+    def _seen_empty(self, node: Node, sent_at: float) -> bool:
+        """Whether an earlier listing, long enough ago, had nothing either."""
+        if node.emptied_at is None:
+            node.emptied_at = self._clock.boottime()
+        return sent_at - node.emptied_at >= node.link.fan_out and sent_at > node.emptied_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """What a finished listing says."""
+
+    ids: list[str]
+    """Oldest first."""
+    racing: frozenset[str]
+    """Ids about which it does not decide."""
+    epoch: int
+    sent_at: float
+    """When its first request was sent."""
+    copy: Copy
+
+
+def _if_other(remaining: list[str], held: dict[str, bytes], removals: list[str]) -> list[str] | None:
+    """The order to be written, None where the copy has it already."""
+    gone = set(removals)
+    return None if remaining == [item_id for item_id in held if item_id not in gone] else remaining
