@@ -66,6 +66,12 @@ def parser() -> argparse.ArgumentParser:
     nodes.add_argument("--service", help="at this service")
 
     add("sync", "fetch a node whole and keep it, with a progress bar", node, "pubsub.example.org news")
+    verify = add("verify", "compare the copy of a node with the service", node, "pubsub.example.org news")
+    verify.add_argument("--repair", action="store_true", help="take over what the service has")
+    policy = add("policy", "show or decide whether a node is kept", node, "pubsub.example.org news --sync never")
+    policy.add_argument("--sync", choices=("auto", "always", "never"), help="auto: the analysers decide")
+    policy.add_argument("--max-items", type=int, metavar="N", help="keep only so many of the newest; 0: no such limit")
+    policy.add_argument("--max-age", type=int, metavar="S", help="seconds a proof holds; 0: as the setting says")
     add("explain", "say why a node is, or is not, answered from the cache", node, "pubsub.example.org news")
 
     search = add("search", "find items by their words", shared, "'spring onions' -radish gard*")

@@ -9,8 +9,8 @@ from typing import Any
 
 from pubkeep_bridge.cli import render
 from pubkeep_bridge.cli.items import listing, service
-from pubkeep_bridge.cli.run import DONE, NOTHING
-from pubkeep_bridge.client.client import Pubkeep
+from pubkeep_bridge.cli.run import DONE, FAILED, NOTHING
+from pubkeep_bridge.client import Job, Pubkeep
 
 BAR = 40
 """Columns of a progress bar."""
@@ -47,7 +47,44 @@ async def nodes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
 async def sync(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Fetch a node whole; interrupting cancels the job."""
     account = await pubkeep.account(arguments.account)
-    job = await account.synchronise(service(arguments), arguments.node)
+    result = await _followed(await account.synchronise(service(arguments), arguments.node), arguments)
+    if not arguments.json:
+        print(f"{result['items']} items are here")
+    return DONE
+
+
+async def verify(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Compare the copy with the service."""
+    account = await pubkeep.account(arguments.account)
+    job = await account.verify(service(arguments), arguments.node, repair=arguments.repair)
+    result = await _followed(job, arguments)
+    same = not any(result[kind] for kind in ("missing", "extra", "different"))
+    if not arguments.json:
+        for kind, words in (("missing", "not here"), ("extra", "no more there"), ("different", "another there")):
+            for item_id in result[kind]:
+                print(f"{render.clean(item_id)}: {words}")
+        print(f"{result['items']} items are here" + (", as at the service" if same else ""))
+    return DONE if same or arguments.repair else FAILED
+
+
+async def policy(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Show, or decide, whether a node is kept and how much of it."""
+    account = await pubkeep.account(arguments.account)
+    place = service(arguments), arguments.node
+    given = {"sync": arguments.sync, "max_items": arguments.max_items, "max_age": arguments.max_age}
+    if any(value is not None for value in given.values()):
+        decided = dict(await account.get_policy(*place)) | {k: v for k, v in given.items() if v is not None}
+        await account.set_policy(*place, **decided)  # type: ignore[arg-type]
+    found: dict[str, Any] = {**await account.get_policy(*place)}
+    if arguments.json:
+        render.document(found)
+    else:
+        render.pairs(found)
+    return DONE
+
+
+async def _followed(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The result of a job, its progress shown; interrupting cancels it."""
     try:
         async for done, total in job.progress():
             if not arguments.json:
@@ -58,13 +95,13 @@ async def sync(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
         if sys.stderr.isatty():
             print(file=sys.stderr)
         raise
-    result = await job.result()
+    result: dict[str, Any] = {**await job.result()}
     if arguments.json:
         render.document(result)
-    else:
+    elif sys.stderr.isatty():
         _progress(result["items"], result["items"])
-        print(f"\n{result['items']} items are here" if sys.stderr.isatty() else f"{result['items']} items are here")
-    return DONE
+        print(file=sys.stderr)
+    return result
 
 
 def _progress(done: int, total: int) -> None:

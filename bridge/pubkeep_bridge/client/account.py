@@ -9,7 +9,7 @@ from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.client import values, wire
 from pubkeep_bridge.client.errors import named
 from pubkeep_bridge.client.jobs import Job
-from pubkeep_bridge.client.values import AccountProperties, Explanation, ItemsAnswer
+from pubkeep_bridge.client.values import AccountProperties, Explanation, ItemsAnswer, Policy
 
 if TYPE_CHECKING:
     from pubkeep_bridge.client.client import Pubkeep
@@ -171,10 +171,40 @@ class Account:
 
     async def synchronise(self, service: str, node: str) -> Job:
         """Fetch the node whole and keep it. Nothing of the job's progress is lost; its result has `items`."""
+        return await self._job("Synchronise", service, node)
+
+    async def verify(self, service: str, node: str, *, repair: bool | None = None) -> Job:
+        """Compare the copy with the service; the result has `missing`, `extra` and `different` (ids)."""
+        return await self._job("Verify", service, node, repair=repair)
+
+    async def get_policy(self, service: str, node: str) -> Policy:
+        """What was decided about the node."""
+        return cast(Policy, wire.plain((await self._call("Sync", "GetPolicy", "ss", service, node))[0]))
+
+    async def set_policy(
+        self,
+        service: str,
+        node: str,
+        *,
+        sync: Literal["auto", "always", "never"] | None = None,
+        max_items: int | None = None,
+        max_age: int | None = None,
+    ) -> None:
+        """Decide about the node; what is not given is as by default.
+
+        Args:
+            sync: `auto`: the analysers decide.
+            max_items: only so many of the newest are kept.
+            max_age: seconds a proof of the copy holds.
+        """
+        policy = wire.options({"sync": sync, "max_items": max_items, "max_age": max_age})
+        await self._call("Sync", "SetPolicy", "ssa{sv}", service, node, policy)
+
+    async def _job(self, member: str, service: str, node: str, **given: object) -> Job:
         job = Job(self._pubkeep._bus)
         await job.listen()
         try:
-            job.path = (await self._call("Sync", "Synchronise", "ssa{sv}", service, node, {}))[0]
+            job.path = (await self._call("Sync", member, "ssa{sv}", service, node, wire.options(given)))[0]
         except BaseException:
             await job.close()
             raise

@@ -164,6 +164,14 @@ class Node(TypedDict, total=False):
     message: str
 
 
+class Policy(TypedDict):
+    """What was decided about a node; 0: the setting holds."""
+
+    sync: str
+    max_items: int
+    max_age: int
+
+
 class Analyser(TypedDict, total=False):
     """What Analysers.List and Describe tell; `schema` is a JSON Schema."""
 

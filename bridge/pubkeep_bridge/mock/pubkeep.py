@@ -75,6 +75,8 @@ def _codes(jid: str) -> dict[str, str]:
         "Describe": f"ret = {analyser}",
         "Test": "ret = '{}'",
         "Synchronise": f"ret = dbus.ObjectPath('{JOB}')",
+        "Verify": f"ret = dbus.ObjectPath('{JOB}')",
+        "GetPolicy": "ret = dbus.Dictionary({'sync': 'auto'}, signature='sv')",
         "Explain": "ret = dbus.Dictionary({'words': 'this is a mock'}, signature='sv')",
     }
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pubkeep.model import Answer, ItemRow, NodeRecord, NodeState, SearchResult
+from pubkeep.model import Answer, ItemRow, NodeRecord, NodeState, Policy, SearchResult
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service.errors import full_name
 
@@ -60,7 +60,7 @@ EXPLANATION = {
     "last_message": "s",
     "next_attempt": "x",
 }
-RESULT = {"items": "t"}
+RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"}
 """What a job's result may hold."""
 
 
@@ -134,6 +134,12 @@ def search_meta(result: SearchResult, took_us: int) -> dict[str, Any]:
     if result.reset:
         meta["reset"] = Variant("b", True)
     return meta
+
+
+def policy(decided: Policy) -> dict[str, Any]:
+    """The result of GetPolicy."""
+    values = {"sync": decided.sync, "max_items": decided.max_items, "max_age": decided.max_age}
+    return variants(values, {"sync": "s", "max_items": "u", "max_age": "u"})
 
 
 def node(record: NodeRecord, state: NodeState) -> dict[str, Any]:

@@ -288,8 +288,6 @@ class Reader(Part):
             return node.record.analysis
         now = self._clock.boottime()
         policy = self._known.policy(key)
-        if policy.sync == "never":
-            return None
         remembered = self._analysed.get(key)
         if remembered and now - remembered[1] < IGNORED:
             return remembered[0]
@@ -297,7 +295,7 @@ class Reader(Part):
         analysis = await self._analysers.analyse(key, first)
         if policy.sync == "always":
             await self.adopt(key, analysis, "policy")
-        elif analysis is not None and analysis.to_sync:
+        elif analysis is not None and analysis.to_sync and policy.sync == "auto":
             await self.adopt(key, analysis, "analyser")
         elif first is not None or not self._analysers.by_namespace:
             self._analysed[key] = (analysis, now)

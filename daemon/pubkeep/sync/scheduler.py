@@ -221,8 +221,6 @@ class Scheduler(Part):
             if outcome.proved:
                 node.failures = 0
                 self._end_jobs(node, None)
-                if node.hole:
-                    self.want(node)
             elif outcome.final:
                 self._end_jobs(node, NotSupported(outcome.reason))
             else:

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""What a person decides about a node: always, never, so many of the newest, so old at most."""
+
+import asyncio
+
+import pytest
+
+from pubkeep.errors import Conflict
+from pubkeep.model import NodeFilter, Policy
+from tests.daemon.cache.conftest import Bench
+from tests.daemon.cache.service import KEY, wire
+
+OTHER = KEY._replace(node="nobody:knows:this")
+
+
+async def kept_as(bench: Bench, state: str) -> None:
+    """Wait until the node is in this state."""
+    async with asyncio.timeout(10):
+        while not bench.cache.get_nodes(NodeFilter(state=state), [KEY.account]):
+            await asyncio.sleep(0.01)
+
+
+async def test_never_drops_the_copy_and_passes_requests_on(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy("never"))
+
+    assert await bench.state() == ("service", [("a", "1"), ("b", "2"), ("c", "3")])
+    assert bench.cache.get_nodes(NodeFilter(), [KEY.account]) == []
+    assert not bench.service.subscribed
+    with pytest.raises(Conflict, match="its policy is never"):
+        await bench.cache.synchronise(KEY)
+
+
+async def test_always_keeps_what_no_analyser_knows_and_auto_lets_it_go(bench: Bench) -> None:
+    await bench.cache.set_policy(OTHER, Policy("always"))
+    (record,) = [record for record, _ in bench.cache.get_nodes(NodeFilter(node=OTHER.node), [KEY.account])]
+
+    await bench.cache.set_policy(OTHER, Policy())
+
+    assert record.wanted_by == "policy"
+    assert bench.cache.get_nodes(NodeFilter(node=OTHER.node), [KEY.account]) == []
+
+
+async def test_a_policy_outlives_the_daemon(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy("always", 2, 60))
+
+    assert await bench.store.policies(KEY.account) == {KEY: Policy("always", 2, 60)}
+
+    await bench.cache.set_policy(KEY, Policy())
+    assert await bench.store.policies(KEY.account) == {}
+
+
+async def test_of_the_newest_two_what_lies_inside_is_answered_from_the_copy(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+
+    inside = await bench.read(max=2)
+    by_id = await bench.read(ids=("c",))
+    after = await bench.read(after="b")
+    outside = await bench.read(max=3)
+    absent = await bench.read(ids=("a",))
+
+    assert (inside.source, inside.stale, inside.page.more) == ("cache", False, True)
+    assert [row.id for row in inside.page.items] == ["b", "c"]
+    assert inside.page.count is None
+    assert (by_id.source, after.source) == ("cache", "cache")
+    assert [row.id for row in after.page.items] == ["c"]
+    assert (outside.source, [row.id for row in outside.page.items]) == ("service", ["a", "b", "c"])
+    assert (absent.source, [row.id for row in absent.page.items]) == ("service", ["a"])
+
+
+async def test_offline_the_newest_two_do_not_pass_for_all(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+    bench.service.online = False
+    bench.cache.session_lost(KEY.account)
+
+    answer = await bench.read()
+
+    assert (answer.source, answer.stale, answer.page.complete) == ("cache", True, False)
+
+
+async def test_events_go_on_extending_the_newest(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+
+    bench.service.publish_elsewhere("d", "4")
+    async with asyncio.timeout(10):
+        while (answer := await bench.read(max=2, format="json")).source != "cache":
+            await asyncio.sleep(0.01)
+
+    assert [row.title for row in answer.page.items] == ["3", "4"]
+
+
+async def test_more_items_wanted_again_are_fetched(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+
+    await bench.cache.set_policy(KEY, Policy())
+    await bench.settled()
+
+    assert (await bench.read()).page.count == 3
+
+
+async def test_max_age_decides_how_old_a_proof_may_be(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_age=86400))
+    assert (await bench.read()).source == "cache"
+
+    bench.service.items_held["c"] = "changed without a word"
+    answer = await bench.read(format="json")
+
+    assert answer.page.items[-1].title == "3"
+    assert "transit" in answer.untold
+
+
+async def test_an_item_that_may_be_old_is_not_taken_for_one_of_the_newest(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+
+    bench.service.items_held["a"] = "edited in its place"
+    bench.service.tell(wire("a", "edited in its place"))
+    await bench.read()
+    await kept_as(bench, "partial")
+
+    assert [row.id for row in (await bench.read(max=2)).page.items] == ["b", "c"]

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Comparing the copy with the service: asked for, and in passing; and what is not believed at once."""
+
+import asyncio
+
+import pytest
+
+from pubkeep.errors import NotFound
+from pubkeep.model import EventKind, NodeKey, Traits
+from tests.daemon.cache.conftest import Bench
+from tests.daemon.cache.service import KEY
+
+
+async def verified(bench: Bench, *, repair: bool) -> tuple[object, object, object]:
+    job = await bench.ended(await bench.cache.verify(KEY, repair=repair))
+    assert (job.kind, job.state, job.error) == ("verify", "done", None)
+    return job.result["missing"], job.result["extra"], job.result["different"]
+
+
+def differ(bench: Bench) -> None:
+    """Changes of which nobody is told."""
+    del bench.service.items_held["a"]
+    bench.service.items_held |= {"b": "other", "d": "4"}
+
+
+async def test_where_nothing_differs_the_proof_is_renewed(bench: Bench) -> None:
+    before = (await bench.read()).verified_at
+
+    assert await verified(bench, repair=False) == ([], [], [])
+
+    assert (await bench.read()).verified_at > before
+
+
+async def test_differences_are_named_and_leave_a_doubt(bench: Bench) -> None:
+    differ(bench)
+    job = await bench.cache.verify(KEY, repair=False)
+    await bench.ended(job)
+
+    assert (job.result["missing"], job.result["extra"], job.result["different"]) == (["d"], ["a"], ["b"])
+    assert (await bench.read()).source == "service"
+
+
+async def test_repair_takes_over_what_the_service_has(bench: Bench) -> None:
+    differ(bench)
+
+    assert await verified(bench, repair=True) == (["d"], ["a"], ["b"])
+
+    answer = await bench.read(format="json")
+    assert (answer.source, [(row.id, row.title) for row in answer.page.items]) == (
+        "cache",
+        list(bench.service.items_held.items()),
+    )
+
+
+async def test_a_node_of_which_nothing_is_held_cannot_be_compared(bench: Bench) -> None:
+    with pytest.raises(NotFound, match="nothing is held"):
+        await bench.cache.verify(NodeKey(KEY.account, KEY.service, "other"), repair=False)
+
+
+async def test_a_service_that_kept_something_to_itself_loses_its_credit(bench: Bench) -> None:
+    bench.cache._known.link(KEY.account, KEY.service).learn(fan_out=0.0)
+    differ(bench)
+
+    await bench.synchronise()
+
+    shown = (await bench.store.traits(KEY.account))[KEY.service]
+    assert shown.fan_out is None
+    assert "transit" in shown.revoked
+    assert shown != Traits()
+
+
+async def test_a_node_that_is_suddenly_empty_is_listed_a_second_time(bench: Bench) -> None:
+    bench.service.items_held = {f"i{n}": str(n) for n in range(12)}
+    await bench.synchronise()
+    full = dict(bench.service.items_held)
+    asked = len(bench.service.asked)
+
+    async def back() -> None:
+        bench.service.items_held = full
+
+    bench.service.items_held = {}
+    bench.service.between = back
+    await bench.synchronise()
+
+    assert len(bench.service.asked) - asked == 2
+    assert [row.id for row in (await bench.read()).page.items] == list(full)
+
+
+async def test_a_node_that_is_empty_twice_is_empty(bench: Bench) -> None:
+    bench.service.items_held = {f"i{n}": str(n) for n in range(12)}
+    await bench.synchronise()
+
+    bench.service.items_held = {}
+    await bench.synchronise()
+
+    answer = await bench.read()
+    assert (answer.source, answer.page.items, answer.page.complete) == ("cache", (), True)
+
+
+async def test_a_subscription_that_somebody_ends_twice_is_not_fought_for(bench: Bench) -> None:
+    for _ in range(2):
+        bench.service.subscribed = False
+        bench.service.tell(kind=EventKind.SUBSCRIPTION)
+        async with asyncio.timeout(10):
+            while (await bench.read()).source == "cache":
+                await asyncio.sleep(0.01)
+        await bench.synchronise()
+
+    assert not bench.service.subscribed
+    assert "ended again by somebody else" in str(bench.cache.explain(KEY)["words"])
