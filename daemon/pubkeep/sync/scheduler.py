@@ -188,6 +188,8 @@ class Scheduler(Part):
     def _start(self, tasks: dict[Node, asyncio.Task[None]], node: Node, work: Coroutine[Any, Any, None]) -> None:
         def done(_: asyncio.Task[None]) -> None:
             tasks.pop(node, None)
+            if tasks is self._syncs and self._watchers.get(node):
+                self.want(node, urgent=True)  # somebody came between its last word and this one
             self._wake.set()
 
         tasks[node] = asyncio.create_task(work)

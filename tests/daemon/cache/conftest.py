@@ -36,8 +36,8 @@ class FragileStore(Store):
 class Bench:
     """A cache over the fake service."""
 
-    def __init__(self, store: FragileStore, service: FakeService, cache: Cache) -> None:
-        self.store, self.service, self.cache = store, service, cache
+    def __init__(self, store: FragileStore, service: FakeService, cache: Cache, jobs: Jobs) -> None:
+        self.store, self.service, self.cache, self.jobs = store, service, cache, jobs
 
     async def read(self, **options: object) -> Answer:
         return await self.cache.get_items(KEY, ItemsRequest(**options))  # type: ignore[arg-type]
@@ -73,14 +73,14 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     store = await FragileStore.open(tmp_path / "s" / "pubkeep.db", clock)
     assert isinstance(store, FragileStore)
     await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
-    service, analysers = FakeService(), Registry()
+    service, analysers, jobs = FakeService(), Registry(), Jobs(clock)
     load_entry_points(analysers)
-    cache = Cache(store, service, analysers, Jobs(clock), clock, CacheSettings(fan_out=FAN_OUT))
+    cache = Cache(store, service, analysers, jobs, clock, CacheSettings(fan_out=FAN_OUT))
     service.listener = cache
     service.items_held = {"a": "1", "b": "2", "c": "3"}
     await cache.open([KEY.account])
     cache.session_started(KEY.account)
-    bench = Bench(store, service, cache)
+    bench = Bench(store, service, cache, jobs)
     await bench.settled()
     yield bench
     await cache.close()

@@ -7,6 +7,7 @@ import pytest
 
 from pubkeep.errors import NotFound
 from pubkeep.model import EventKind, NodeKey, Traits
+from pubkeep.sync.jobs import Job
 from tests.daemon.cache.conftest import Bench
 from tests.daemon.cache.service import KEY
 
@@ -108,3 +109,16 @@ async def test_a_subscription_that_somebody_ends_twice_is_not_fought_for(bench: 
 
     assert not bench.service.subscribed
     assert "ended again by somebody else" in str(bench.cache.explain(KEY)["words"])
+
+
+async def test_a_job_asked_for_as_another_ends_is_done_too(bench: Bench) -> None:
+    asked: list[asyncio.Task[Job]] = []
+
+    def again(_: Job) -> None:
+        if not asked:
+            asked.append(asyncio.create_task(bench.cache.synchronise(KEY)))
+
+    bench.jobs.finished = again
+    await bench.synchronise()
+
+    assert (await bench.ended(await asked[0])).state == "done"
