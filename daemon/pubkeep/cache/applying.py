@@ -79,10 +79,7 @@ class Applier(Part):
             case EventKind.ITEMS:
                 await self._apply_items(node, event)
             case EventKind.PURGE:
-                node.punch("purged; the service may have kept a last item")
-                applied = await self._store.forget_node(node.record.number, "purged")
-                node.applied(applied, self._clock.wall())
-                self.tell(node, "purged", applied)
+                await self._purge(node)
             case EventKind.DELETE:
                 words = f"deleted; the service points to {event.redirect}" if event.redirect else "deleted"
                 await self.gone(node, words)
@@ -128,6 +125,13 @@ class Applier(Part):
         await self._store.forget_node(node.record.number, "node-deleted")
         await self.save(node, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, items=0)
         self.tell(node, "deleted", None)
+
+    async def _purge(self, node: Node) -> None:
+        """All rows go, in one transaction; what the service may have kept (XEP-0460) is still to be seen."""
+        node.punch("purged; the service may have kept a last item")
+        applied = await self._store.forget_node(node.record.number, "purged")
+        node.applied(applied, self._clock.wall())
+        self.tell(node, "purged", applied)
 
     async def reveal(self, node: Node) -> None:
         """A denied or gone node answers again; what is held of it is to be verified."""
@@ -184,6 +188,14 @@ class Applier(Part):
             node.settle.event(item_id, None, confirmation.taken_at, same=True)
             await self.write(node, [], removals=[item_id])
         self.settle(node)
+
+    async def confirm_purge(self, node: Node, confirmation: Confirmation) -> None:
+        """Our own purge was confirmed: the next read sees it, unless an event named items meanwhile."""
+        if node.settle.named_since(confirmation.sent_at):
+            node.punch("purged by you, while others changed it")
+        elif node.record.items:  # else its event came before, or nothing was held
+            await self._purge(node)
+        self.verify(node)
 
     # -- writing ---------------------------------------------------------------------------------
 

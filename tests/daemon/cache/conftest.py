@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""A cache over the fake service, with a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pubkeep.analysers.registry import Registry, load_entry_points
+from pubkeep.cache.cache import Cache
+from pubkeep.clock import Clock
+from pubkeep.config import CacheSettings
+from pubkeep.errors import StorageFull
+from pubkeep.model import Answer, Applied, ItemsRequest
+from pubkeep.storage.store import Store
+from pubkeep.sync.jobs import Jobs
+from tests.daemon.cache.service import KEY, FakeService
+
+FAN_OUT = 0.08
+ENTRY = "<entry xmlns='http://www.w3.org/2005/Atom'><title>{}</title></entry>"
+
+
+class FragileStore(Store):
+    """A store whose next transaction may fail."""
+
+    fail = False
+
+    async def apply(self, *arguments: object, **more: object) -> Applied:
+        if self.fail:
+            self.fail = False
+            raise StorageFull("the database: the disk is full")
+        return await super().apply(*arguments, **more)  # type: ignore[arg-type]
+
+
+class Bench:
+    """A cache over the fake service."""
+
+    def __init__(self, store: FragileStore, service: FakeService, cache: Cache) -> None:
+        self.store, self.service, self.cache = store, service, cache
+
+    async def read(self, **options: object) -> Answer:
+        return await self.cache.get_items(KEY, ItemsRequest(**options))  # type: ignore[arg-type]
+
+    async def state(self) -> tuple[str, list[tuple[str, str]]]:
+        """(source, [(id, title)]) of a read."""
+        answer = await self.read(format="json")
+        return answer.source, [(row.id, row.title) for row in answer.page.items]
+
+    async def synchronise(self) -> None:
+        """List the whole node again, and wait for the end."""
+        job = await self.cache.synchronise(KEY)
+        async with asyncio.timeout(10):
+            while not job.ended:
+                await asyncio.sleep(0.01)
+
+    async def settled(self) -> None:
+        """Wait until reads come from the cache, and are what the service has."""
+        async with asyncio.timeout(10):
+            while (await self.state()) != ("cache", list(self.service.items_held.items())):
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """A synced node with the posts a, b and c."""
+    clock = Clock()
+    store = await FragileStore.open(tmp_path / "s" / "pubkeep.db", clock)
+    assert isinstance(store, FragileStore)
+    await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+    service, analysers = FakeService(), Registry()
+    load_entry_points(analysers)
+    cache = Cache(store, service, analysers, Jobs(clock), clock, CacheSettings(fan_out=FAN_OUT))
+    service.listener = cache
+    service.items_held = {"a": "1", "b": "2", "c": "3"}
+    await cache.open([KEY.account])
+    cache.session_started(KEY.account)
+    bench = Bench(store, service, cache)
+    await bench.settled()
+    yield bench
+    await cache.close()
+    await service.inbox.close()
+    await store.close()
