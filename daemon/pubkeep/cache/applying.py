@@ -2,7 +2,7 @@
 """Events and answers into the store. Everything here runs inside the node's inbox, in the order of the stream."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
@@ -97,7 +97,8 @@ class Applier(Part):
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [item for item in event.items if payload.first_child(item.element) is not None]
-        new_items, digests = await self.convert(node, full, held)
+        moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
+        new_items, digests = await self.convert(node, full, {} if moves else held)
         for item in event.items:
             known, told = held.get(item.id), digests.get(item.id)
             if event.delayed and told is not None and told == known:
@@ -114,9 +115,8 @@ class Applier(Part):
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
         if not event.delayed:
-            moves = node.link.order == "publish"
             removals = [item_id for item_id in event.retracted if item_id in held]
-            await self.write(node, _moved(full, new_items) if moves else new_items, removals=removals, moves=moves)
+            await self.write(node, new_items, removals=removals, moves=moves)
 
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
@@ -268,16 +268,6 @@ class Applier(Part):
         )
         for listener in self.listeners:
             listener(change)
-
-
-def _moved(items: Iterable[WireItem], changed: Iterable[NewItem]) -> list[NewItem]:
-    """All items in their order, for moving them to the end; the store only compares those that did not change."""
-    by_id = {item.id: item for item in changed}
-    result = []
-    for item in items:
-        xml = "" if item.id in by_id else payload.to_xml(payload.first_child(item.element))
-        result.append(by_id.get(item.id) or NewItem(item.id, item.publisher, xml, payload.digest(xml), Parsed()))
-    return result
 
 
 async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, item: WireItem) -> Parsed:

@@ -29,12 +29,12 @@ KEY = NodeKey("alice@localhost", "pubsub.localhost", "urn:xmpp:microblog:0")
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
 
 
-def wire(item_id: str, text: str) -> WireItem:
+def wire(item_id: str, text: str, publisher: str = "") -> WireItem:
     """An `<item/>` with a post that is its text."""
     element = Element(f"{PUBSUB}item", {"id": item_id})
     entry = SubElement(element, "{http://www.w3.org/2005/Atom}entry")
     SubElement(entry, "{http://www.w3.org/2005/Atom}title").text = text
-    return WireItem(item_id, "", element)
+    return WireItem(item_id, publisher, element)
 
 
 async def nothing() -> None:
