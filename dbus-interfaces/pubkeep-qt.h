@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What QtDBus cannot guess from the XML: qdbusxml2cpp -i pubkeep-qt.h ...
 // Register once: qDBusRegisterMetaType<PubkeepItem>(); qDBusRegisterMetaType<PubkeepItems>();
-// qDBusRegisterMetaType<PubkeepMaps>();
+// qDBusRegisterMetaType<PubkeepMaps>(); qDBusRegisterMetaType<PubkeepStrings>();
 #pragma once
 
 #include <QDBusArgument>
 #include <QList>
+#include <QMap>
 #include <QString>
 #include <QVariantMap>
 
@@ -20,6 +21,8 @@ using PubkeepItems = QList<PubkeepItem>;
 Q_DECLARE_METATYPE(PubkeepItems)
 using PubkeepMaps = QList<QVariantMap>;
 Q_DECLARE_METATYPE(PubkeepMaps)
+using PubkeepStrings = QMap<QString, QString>;
+Q_DECLARE_METATYPE(PubkeepStrings)
 
 inline QDBusArgument &operator<<(QDBusArgument &out, const PubkeepItem &i)
 {

@@ -129,15 +129,34 @@ class Accounts:
         """
         if not node:
             raise InvalidArgs("node: the name is empty")
+        return self.place(number, service, node)
+
+    def place(self, number: int, service: str, node: str) -> NodeKey:
+        """Like `key`; without a name it is the service as such.
+
+        Raises:
+            InvalidArgs: the service is not a JID.
+        """
         jid = self.get(number).jid
         if not service:
             return NodeKey(jid, jid, node)
         normalised = self._services.get(service)
         if normalised is None:
-            normalised = self._parse(service, "service")
+            normalised = self.normalise(service, "service")
             if len(self._services) < 10_000:
                 self._services[service] = normalised
         return NodeKey(jid, normalised, node)
+
+    def normalise(self, jid: str, what: str) -> str:
+        """The one form of a JID; `what` is the argument that holds it.
+
+        Raises:
+            InvalidArgs: it is none.
+        """
+        try:
+            return self._parse_jid(jid)
+        except ValueError as error:
+            raise InvalidArgs(f"{what} {jid[:100]!r}: not a JID: {error}") from None
 
     async def add(
         self,
@@ -156,7 +175,7 @@ class Accounts:
             InvalidArgs: not a bare JID with a local part, or plain text to a host that is not this one.
             Conflict: the account is there already.
         """
-        bare = self._parse(jid, "jid")
+        bare = self.normalise(jid, "jid")
         if "@" not in bare or "/" in bare:
             raise InvalidArgs(f"jid {jid!r}: an account is written user@example.org")
         if tls == "allow-plaintext" and (host or bare.partition("@")[2]) not in LOOPBACK:
@@ -260,12 +279,6 @@ class Accounts:
                 return None, f"the credential {jid} cannot be read: {type(error).__name__}"
         command = self.settings.get(jid, AccountSettings()).password_command
         return await _ask_command(command) if command else (None, "")
-
-    def _parse(self, text: str, what: str) -> str:
-        try:
-            return self._parse_jid(text)
-        except ValueError as error:
-            raise InvalidArgs(f"{what} {text[:100]!r}: not a JID: {error}") from None
 
 
 async def _ask_command(command: tuple[str, ...]) -> tuple[str | None, str]:

@@ -60,6 +60,9 @@ class Account:
 
 # ---- what comes from a service -----------------------------------------------------------------
 
+FieldValue = bool | str | tuple[str, ...]
+"""A field of a data form (XEP-0004): boolean, text, or several texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class WireItem:
@@ -120,7 +123,26 @@ class ServiceInfo:
     """(category, type, name)"""
     features: frozenset[str]
     metadata: Mapping[str, str]
-    """Fields of the meta-data form, `pubsub#title` and so on."""
+    """Fields of the meta-data form, `pubsub#title` and so on, as text: several values one a line."""
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    """The same, as the form declares them."""
+
+
+class DiscoItem(NamedTuple):
+    """One `<item/>` of disco#items (XEP-0030 4): a node of a service, or an item of a node, its id being the name."""
+
+    jid: str
+    node: str
+    name: str
+
+
+class Subscription(NamedTuple):
+    """One subscription of the account (XEP-0060 5.6); `subid` is empty where the service gives none."""
+
+    node: str
+    jid: str
+    state: str
+    subid: str
 
 
 class EventKind(StrEnum):

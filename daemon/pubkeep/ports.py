@@ -7,7 +7,7 @@ analysing. Fakes in tests implement the same.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from pubkeep.model import (
     Account,
@@ -15,6 +15,8 @@ from pubkeep.model import (
     Analysis,
     Applied,
     Confirmation,
+    DiscoItem,
+    FieldValue,
     Format,
     ItemRow,
     ItemsQuery,
@@ -29,6 +31,7 @@ from pubkeep.model import (
     SearchRequest,
     SearchResult,
     ServiceInfo,
+    Subscription,
     Tls,
     Traits,
     WireItem,
@@ -205,7 +208,7 @@ class PubSubClient(Protocol):
         node: NodeKey,
         item_id: str,
         xml: str,
-        options: Mapping[str, Any],
+        options: Mapping[str, FieldValue],
         apply: Callable[[Confirmation], Awaitable[T]],
     ) -> T: ...
 
@@ -219,12 +222,35 @@ class PubSubClient(Protocol):
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
         """States of the full JID's subscriptions to this node (XEP-0060 5.6); also the cheap barrier of CACHE.md."""
 
-    async def create_node(self, node: NodeKey, config: Mapping[str, Any]) -> str:
+    async def all_subscriptions(self, node: NodeKey) -> tuple[Subscription, ...]:
+        """The account's subscriptions, of all its JIDs, to this node; without a name, to all at the service."""
+
+    async def create_node(self, node: NodeKey, config: Mapping[str, FieldValue]) -> str:
         """Returns the node's name, which the service may have made."""
 
     async def delete_node(self, node: NodeKey) -> None: ...
 
+    async def purge_node(self, node: NodeKey, apply: Callable[[Confirmation], Awaitable[T]]) -> T: ...
+
+    async def configuration(self, node: NodeKey) -> Mapping[str, FieldValue]:
+        """The configuration form (XEP-0060 8.2.1). Only owners may read it."""
+
+    async def configure(self, node: NodeKey, fields: Mapping[str, FieldValue]) -> None:
+        """Change these fields (XEP-0060 8.2.4)."""
+
+    async def affiliations(self, node: NodeKey) -> Mapping[str, str]:
+        """JID -> affiliation (XEP-0060 8.9.1). Only owners may read it."""
+
+    async def set_affiliations(self, node: NodeKey, affiliations: Mapping[str, str]) -> None:
+        """Change these and leave the others (XEP-0060 8.9.2)."""
+
     async def info(self, service: str, node: str = "") -> ServiceInfo: ...
+
+    async def disco_items(self, service: str, node: str = "") -> tuple[DiscoItem, ...]:
+        """The nodes of a service, or the items of a node (their `name` is the id), in the service's order (XEP-0030 4).
+
+        It proves what is there and nothing else: ejabberd lists nothing where access is refused.
+        """
 
 
 class SessionListener(Protocol):

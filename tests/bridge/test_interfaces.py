@@ -67,6 +67,7 @@ def test_every_method_argument_signal_and_property_is_documented(interface: str)
         ("Manager", "AddAccount", manager.ADD_ACCOUNT),
         ("PubSub", "GetItems", pubsub.GET_ITEMS),
         ("PubSub", "Publish", pubsub.PUBLISH),
+        ("PubSub", "Discover", pubsub.DISCOVER),
         ("Cache", "Search", cache.SEARCH),
         ("Cache", "Lookup", cache.LOOKUP),
         ("Cache", "GetNodes", cache.GET_NODES),
@@ -87,6 +88,8 @@ def test_every_option_is_documented_with_its_type(interface: str, member: str, t
         ("Cache", "GetNodes", rows.NODE),
         ("Analysers", "Describe", rows.ANALYSER),
         ("Sync", "Explain", rows.EXPLANATION),
+        ("PubSub", "GetSubscriptions", rows.SUBSCRIPTION),
+        ("PubSub", "Discover", rows.DISCOVERY | rows.ENTRY),
         ("PubSub", "GetItems", {f"{key}": kind for key, kind in rows.EXTRA.items()}),
     ],
 )

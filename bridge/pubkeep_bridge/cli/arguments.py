@@ -2,6 +2,7 @@
 """What can be typed. `docs/pubkeep.md` is the manual; a test holds the two against each other."""
 
 import argparse
+from collections.abc import Callable
 
 EPILOG = """examples:
   pubkeep account add juliet@example.org
@@ -19,8 +20,9 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--bus", default="session", help="session (default), system, or an address")
     one = argparse.ArgumentParser(add_help=False, parents=[shared])
     one.add_argument("--account", default="", metavar="JID", help="which account; the only one by default")
-    node = argparse.ArgumentParser(add_help=False, parents=[one])
-    node.add_argument("service", help="JID of the service, or - for the account's own PEP")
+    at = argparse.ArgumentParser(add_help=False, parents=[one])
+    at.add_argument("service", help="JID of the service, or - for the account's own PEP")
+    node = argparse.ArgumentParser(add_help=False, parents=[at])
     node.add_argument("node", help="name of the node")
 
     main = argparse.ArgumentParser(
@@ -74,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     policy.add_argument("--max-age", type=int, metavar="S", help="seconds a proof holds; 0: as the setting says")
     add("explain", "say why a node is, or is not, answered from the cache", node, "pubsub.example.org news")
 
+    _manage(add, at, node)
+
     search = add("search", "find items by their words", shared, "'spring onions' -radish gard*")
     search.add_argument("words", nargs="+", help='words, "phrases", prefix*, -not, OR')
     search.add_argument("--type", action="append", help="only items of this type")
@@ -101,6 +105,58 @@ def parser() -> argparse.ArgumentParser:
     setup = add("setup", "install the systemd unit and the activation file for this user", shared)
     setup.add_argument("--undo", action="store_true", help="remove them again")
     return main
+
+
+def _manage(
+    add: Callable[..., argparse.ArgumentParser], at: argparse.ArgumentParser, node: argparse.ArgumentParser
+) -> None:
+    """What is about nodes at the service."""
+    _fields(add("create", "create a node", node, "pubsub.example.org news title=News max_items=100"), "*")
+    for name, words in (("delete", "delete a node at the service"), ("purge", "delete all items at the service")):
+        command = add(name, f"{words}, for everybody", node, "pubsub.example.org news")
+        command.add_argument("--yes", action="store_true", help="do not ask whether it is meant")
+
+    config = add("config", "show or change the configuration of your node", _NO_OPTIONS)
+    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("get", help="show it", parents=[node])
+    _fields(actions.add_parser("set", help="change fields", parents=[node]), "+")
+
+    affiliations = add("affiliations", "show or change who may do what in your node", _NO_OPTIONS)
+    actions = affiliations.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("get", help="show them", parents=[node])
+    change = actions.add_parser("set", help="change them", parents=[node])
+    change.add_argument("affiliations", nargs="+", type=_affiliation, metavar="JID=AFFILIATION", help="none ends one")
+
+    add("subscribe", "subscribe to a node", node, "pubsub.example.org news")
+    add("unsubscribe", "end the subscription to a node", node, "pubsub.example.org news")
+    for name, words in (
+        ("subscriptions", "list your subscriptions at a service, or to a node"),
+        ("discover", "show what a service or a node says of itself, and what it lists"),
+    ):
+        add(name, words, at, "pubsub.example.org").add_argument("node", nargs="?", default="", help="name of the node")
+
+
+_NO_OPTIONS = argparse.ArgumentParser(add_help=False)
+
+
+def _fields(command: argparse.ArgumentParser, number: str) -> None:
+    words = "a field, pubsub# may be left out; several times for a list"
+    command.add_argument("fields", nargs=number, type=_pair, metavar="KEY=VALUE", help=words)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not (key and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def _affiliation(text: str) -> tuple[str, str]:
+    """A JID may hold the sign itself."""
+    jid, separator, word = text.rpartition("=")
+    if not (jid and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not JID=AFFILIATION")
+    return jid, word
 
 
 def _account(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:

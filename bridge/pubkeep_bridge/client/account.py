@@ -9,7 +9,16 @@ from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.client import values, wire
 from pubkeep_bridge.client.errors import named
 from pubkeep_bridge.client.jobs import Job
-from pubkeep_bridge.client.values import AccountProperties, Explanation, ItemsAnswer, Policy
+from pubkeep_bridge.client.values import (
+    AccountProperties,
+    Discovery,
+    Entry,
+    Explanation,
+    ItemsAnswer,
+    Policy,
+    Subscription,
+)
+from pubkeep_bridge.client.wire import Fields
 
 if TYPE_CHECKING:
     from pubkeep_bridge.client.client import Pubkeep
@@ -124,7 +133,7 @@ class Account:
         payloads: Sequence[str],
         *,
         ids: Sequence[str] | None = None,
-        publish_options: Mapping[str, bool | str | list[str]] | None = None,
+        publish_options: Fields | None = None,
         if_sequence: int | None = None,
     ) -> list[str]:
         """Publish, one XML element for each item. Returns the ids, also those that the daemon made.
@@ -153,9 +162,12 @@ class Account:
         """End the subscription."""
         await self._call("PubSub", "Unsubscribe", "ssa{sv}", service, node, {})
 
-    async def create_node(
-        self, service: str, node: str, config: Mapping[str, bool | str | list[str]] | None = None
-    ) -> str:
+    async def subscriptions(self, service: str, node: str = "") -> list[Subscription]:
+        """The account's own subscriptions to a node; without one, to all nodes of the service."""
+        found = (await self._call("PubSub", "GetSubscriptions", "ssa{sv}", service, node, {}))[0]
+        return [cast(Subscription, wire.plain(each)) for each in found]
+
+    async def create_node(self, service: str, node: str, config: Fields | None = None) -> str:
         """Create a node, with fields of its configuration form. Returns its name, which the service may have made."""
         found = await self._call("PubSub", "CreateNode", "ssa{sv}a{sv}", service, node, wire.fields(config or {}), {})
         return str(found[0])
@@ -163,6 +175,33 @@ class Account:
     async def delete_node(self, service: str, node: str) -> None:
         """Delete a node at the service, for everybody."""
         await self._call("PubSub", "DeleteNode", "ssa{sv}", service, node, {})
+
+    async def purge_node(self, service: str, node: str) -> None:
+        """Delete all items at the service, for everybody."""
+        await self._call("PubSub", "PurgeNode", "ssa{sv}", service, node, {})
+
+    async def configuration(self, service: str, node: str) -> dict[str, bool | str | list[str]]:
+        """The configuration, of a node that this account owns."""
+        return wire.plain((await self._call("PubSub", "GetConfiguration", "ssa{sv}", service, node, {}))[0])
+
+    async def configure(self, service: str, node: str, config: Fields) -> None:
+        """Change these fields; they are of the types that `configuration` gives."""
+        await self._call("PubSub", "SetConfiguration", "ssa{sv}a{sv}", service, node, wire.fields(config), {})
+
+    async def affiliations(self, service: str, node: str) -> dict[str, str]:
+        """JID to affiliation, of a node that this account owns."""
+        return dict((await self._call("PubSub", "GetAffiliations", "ssa{sv}", service, node, {}))[0])
+
+    async def set_affiliations(self, service: str, node: str, affiliations: Mapping[str, str]) -> None:
+        """Change these affiliations; `none` ends one."""
+        given = {wire.argument(jid, "affiliations"): wire.argument(word, jid) for jid, word in affiliations.items()}
+        await self._call("PubSub", "SetAffiliations", "ssa{ss}a{sv}", service, node, given, {})
+
+    async def discover(self, service: str, node: str = "", *, max_bytes: int | None = None) -> Discovery:
+        """What a service says of itself and which nodes it has, or the same of a node and its items."""
+        options = wire.options({"max_bytes": max_bytes})
+        info, entries = await self._call("PubSub", "Discover", "ssa{sv}", service, node, options)
+        return Discovery(wire.plain(info), [cast(Entry, wire.plain(each)) for each in entries])
 
     async def explain(self, service: str, node: str) -> Explanation:
         """Why the node is, or is not, answered from the cache. Asks nobody."""

@@ -80,6 +80,34 @@ class ItemsAnswer:
         return int(self.meta.get("as_of", 0))
 
 
+class Subscription(TypedDict, total=False):
+    """One of the account's subscriptions."""
+
+    node: str
+    jid: str
+    subscription: str
+    """`subscribed`, `pending`, `unconfigured` or `none`."""
+    subid: str
+
+
+class Entry(TypedDict, total=False):
+    """A node of a service, or an item of a node, its `name` being the id."""
+
+    jid: str
+    node: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """The answer to discover."""
+
+    info: Mapping[str, Any]
+    """`identities`, `features`, and of a node `title`, `description`, `access_model` and so on."""
+    entries: Sequence[Entry]
+    """An empty list proves nothing: some services list nothing where access is refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
     """The answer to search."""

@@ -7,6 +7,9 @@ from typing import Any
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.client.errors import STANDARD, InvalidArgs
 
+Fields = Mapping[str, bool | str | list[str]]
+"""Fields of a form, `pubsub#title` and so on."""
+
 OPTIONS = {
     "after": "s",
     "before": "s",
@@ -53,7 +56,7 @@ def options(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def fields(config: Mapping[str, bool | str | list[str]]) -> dict[str, Any]:
+def fields(config: Fields) -> dict[str, Any]:
     """A form's fields as a{sv}."""
     kinds = {bool: "b", str: "s", list: "as"}
     return {key: Variant(kinds[type(value)], argument(value, key)) for key, value in config.items()}

@@ -60,13 +60,25 @@ def _codes(jid: str) -> dict[str, str]:
     nodes = (
         f"dbus.Array([dbus.Dictionary({{'account': '{jid}', 'state': 'synced'}}, signature='sv')], signature='a{{sv}}')"
     )
+    subscription = (
+        f"dbus.Dictionary({{'node': 'urn:xmpp:microblog:0', 'jid': '{jid}', 'subscription': 'subscribed',"
+        " 'subid': ''}, signature='sv')"
+    )
+    discovery = (
+        "dbus.Dictionary({'title': 'Mock', 'identities': dbus.Array(['pubsub/leaf'], signature='s'),"
+        " 'features': dbus.Array(['http://jabber.org/protocol/pubsub'], signature='s')}, signature='sv')"
+    )
     analyser = "dbus.Dictionary({'name': 'blog', 'type': 'blog'}, signature='sv')"
     return {
         "AddAccount": f"ret = dbus.ObjectPath('{ACCOUNT}')",
         "GetItems": f"ret = ({items}, {meta})",
         "Publish": "ret = dbus.Array([str(n) for n, _ in enumerate(args[2], 3)], signature='s')",
         "Subscribe": "ret = dbus.Dictionary({'state': 'subscribed'}, signature='sv')",
+        "GetSubscriptions": f"ret = dbus.Array([{subscription}], signature='a{{sv}}')",
         "CreateNode": "ret = args[1]",
+        "GetConfiguration": "ret = dbus.Dictionary({'pubsub#title': 'Mock'}, signature='sv')",
+        "GetAffiliations": f"ret = dbus.Dictionary({{'{jid}': 'owner'}}, signature='ss')",
+        "Discover": f"ret = ({discovery}, dbus.Array([], signature='a{{sv}}'))",
         "Search": f"ret = ({items}, dbus.Array([], signature='s'), {sequence})",
         "Lookup": f"ret = ({items}, dbus.Array([], signature='s'))",
         "GetNodes": f"ret = ({nodes}, {EMPTY})",
@@ -87,7 +99,7 @@ def load(mock: Any, parameters: dict[str, Any]) -> None:
     codes = _codes(jid)
     given = {
         "Version": "mock",
-        "ApiVersion": dbus.UInt32(1),
+        "ApiVersion": dbus.UInt32(2),
         "Jid": jid,
         "Enabled": True,
         "Kind": "synchronise",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pubkeep.errors import InvalidArgs
+from pubkeep.model import FieldValue
 
 Table = Mapping[str, str]
 
@@ -42,12 +43,14 @@ def choice(values: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> Non
         raise InvalidArgs(f"option {key!r}: {values[key]!r} is not one of {', '.join(allowed)}")
 
 
-def plain(values: Mapping[str, Any], what: str) -> dict[str, Any]:
+def plain(values: Mapping[str, Any], what: str) -> dict[str, FieldValue]:
     """A form's fields as Python values: `b`, `s` or `as`, numbers as text."""
-    result: dict[str, Any] = {}
+    result: dict[str, FieldValue] = {}
     for key, variant in values.items():
-        if variant.signature in ("b", "s", "as"):
+        if variant.signature in ("b", "s"):
             result[key] = variant.value
+        elif variant.signature == "as" or (variant.signature == "av" and not variant.value):
+            result[key] = tuple(variant.value)
         elif variant.signature in _INTEGERS:
             result[key] = str(variant.value)
         else:

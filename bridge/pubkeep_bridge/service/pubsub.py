@@ -26,8 +26,9 @@ GET_ITEMS = {
     "max_bytes": "u",
 }
 PUBLISH = {"ids": "as", "publish_options": "a{sv}", "if_sequence": "t"}
+DISCOVER = {"max_bytes": "u"}
 FORMATS = ("xml", "json", "both", "none")
-MAX_BYTES = 16 * 1024 * 1024
+ANSWER_BYTES, MAX_BYTES = 2 * 1024 * 1024, 16 * 1024 * 1024
 
 
 class PubSub(Served):
@@ -38,6 +39,7 @@ class PubSub(Served):
     def __init__(self, core: Core, number: int) -> None:
         self._cache = core.cache
         self._writer = core.cache.writer
+        self._nodes = core.cache.nodes
         self._accounts = core.accounts
         self._number = number
 
@@ -65,14 +67,50 @@ class PubSub(Served):
         opt.parse(options, NONE)
         await self._writer.unsubscribe(self._accounts.key(self._number, service, node))
 
+    async def GetSubscriptions(self, service: str, node: str, options: dict[str, Any]) -> list[Any]:
+        opt.parse(options, NONE)
+        found = await self._nodes.subscriptions(self._accounts.place(self._number, service, node))
+        return [rows.subscriptions(found)]
+
     async def CreateNode(self, service: str, node: str, config: dict[str, Any], options: dict[str, Any]) -> str:
         opt.parse(options, NONE)
         form = opt.plain(config, "config")
-        return await self._writer.create_node(self._accounts.key(self._number, service, node), form)
+        return await self._nodes.create(self._accounts.key(self._number, service, node), form)
 
     async def DeleteNode(self, service: str, node: str, options: dict[str, Any]) -> None:
         opt.parse(options, NONE)
-        await self._writer.delete_node(self._accounts.key(self._number, service, node))
+        await self._nodes.delete(self._accounts.key(self._number, service, node))
+
+    async def PurgeNode(self, service: str, node: str, options: dict[str, Any]) -> None:
+        opt.parse(options, NONE)
+        await self._nodes.purge(self._accounts.key(self._number, service, node))
+
+    async def GetConfiguration(self, service: str, node: str, options: dict[str, Any]) -> dict[str, Any]:
+        opt.parse(options, NONE)
+        form = await self._nodes.configuration(self._accounts.key(self._number, service, node))
+        return rows.fields(form)
+
+    async def SetConfiguration(self, service: str, node: str, config: dict[str, Any], options: dict[str, Any]) -> None:
+        opt.parse(options, NONE)
+        form = opt.plain(config, "config")
+        await self._nodes.configure(self._accounts.key(self._number, service, node), form)
+
+    async def GetAffiliations(self, service: str, node: str, options: dict[str, Any]) -> dict[str, str]:
+        opt.parse(options, NONE)
+        return dict(await self._nodes.affiliations(self._accounts.key(self._number, service, node)))
+
+    async def SetAffiliations(
+        self, service: str, node: str, affiliations: dict[str, str], options: dict[str, Any]
+    ) -> None:
+        opt.parse(options, NONE)
+        given = {self._accounts.normalise(jid, "affiliations"): word for jid, word in affiliations.items()}
+        await self._nodes.set_affiliations(self._accounts.key(self._number, service, node), given)
+
+    async def Discover(self, service: str, node: str, options: dict[str, Any]) -> list[Any]:
+        given = opt.parse(options, DISCOVER)
+        check_bytes(given)
+        found = await self._nodes.discover(self._accounts.place(self._number, service, node))
+        return rows.discovery(found, given.get("max_bytes", ANSWER_BYTES))
 
 
 def items_request(options: dict[str, Any]) -> ItemsRequest:

@@ -4,7 +4,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pubkeep.model import Answer, ItemRow, NodeRecord, NodeState, Policy, SearchResult
+from pubkeep.cache.nodes import Discovery
+from pubkeep.model import Answer, FieldValue, ItemRow, NodeRecord, NodeState, Policy, SearchResult, Subscription
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service.errors import full_name
 
@@ -60,6 +61,13 @@ EXPLANATION = {
     "last_message": "s",
     "next_attempt": "x",
 }
+SUBSCRIPTION = {"node": "s", "jid": "s", "subscription": "s", "subid": "s"}
+DISCOVERY = {"identities": "as", "features": "as", "refused": "s", "more": "b"}
+ENTRY = {"jid": "s", "node": "s", "name": "s"}
+SEVERAL = ("pubsub#owner", "pubsub#publisher", "pubsub#contact")
+"""Meta-data that is `as` also where the service does not declare it (XEP-0060 16.4.3)."""
+ENTRY_BYTES = 60
+"""What an entry costs in an answer, beside its texts."""
 RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"}
 """What a job's result may hold."""
 
@@ -117,6 +125,41 @@ def answer_meta(answer: Answer) -> dict[str, Any]:
     if page.count is not None:
         meta["count"] = Variant("u", page.count)
     return meta
+
+
+def fields(form: Mapping[str, FieldValue]) -> dict[str, Any]:
+    """The fields of a form as a{sv}: b, s or as."""
+    types = {bool: "b", str: "s", tuple: "as"}
+    return {
+        key: Variant(types[type(value)], list(value) if isinstance(value, tuple) else value)
+        for key, value in form.items()
+    }
+
+
+def subscriptions(found: Iterable[Subscription]) -> list[dict[str, Any]]:
+    """Rows of GetSubscriptions."""
+    return [variants(dict(zip(SUBSCRIPTION, each, strict=True)), SUBSCRIPTION) for each in found]
+
+
+def discovery(found: Discovery, max_bytes: int) -> list[Any]:
+    """Info and entries of Discover; entries are cut off where the answer would become too long."""
+    info: dict[str, Any] = {}
+    for name, value in found.info.fields.items():
+        text, several = found.info.metadata[name], isinstance(value, tuple) or name in SEVERAL
+        lines = list(value) if isinstance(value, tuple) else [text]
+        info[name.removeprefix("pubsub#")] = Variant("as", lines) if several else Variant("s", text)
+    identities = ["/".join(part for part in identity if part) for identity in found.info.identities]
+    info |= variants({"identities": identities, "features": sorted(found.info.features)}, DISCOVERY)
+    if found.refused:
+        info["refused"] = Variant("s", found.refused)
+    entries: list[dict[str, Any]] = []
+    for each in found.entries:
+        max_bytes -= sum(map(len, each)) + ENTRY_BYTES
+        if max_bytes < 0 and entries:
+            info["more"] = Variant("b", True)
+            break
+        entries.append(variants(each._asdict(), ENTRY))
+    return [info, entries]
 
 
 def search_meta(result: SearchResult, took_us: int) -> dict[str, Any]:

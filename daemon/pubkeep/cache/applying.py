@@ -2,7 +2,7 @@
 """Events and answers into the store. Everything here runs inside the node's inbox, in the order of the stream."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
@@ -98,7 +98,8 @@ class Applier(Part):
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [item for item in event.items if payload.first_child(item.element) is not None]
-        new_items, digests = await self.convert(node, full, held)
+        moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
+        new_items, digests = await self.convert(node, full, {} if moves else held)
         head = node.record.copy is Copy.HEAD and node.link.order != "publish" and not event.delayed
         if head and any(item.id not in held for item in event.items):
             node.punch("an item came of which nobody knows whether it is one of the newest")
@@ -120,9 +121,8 @@ class Applier(Part):
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
         if not event.delayed:
-            moves = node.link.order == "publish"
             removals = [item_id for item_id in event.retracted if item_id in held]
-            await self.write(node, _moved(full, new_items) if moves else new_items, removals=removals, moves=moves)
+            await self.write(node, new_items, removals=removals, moves=moves)
 
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
@@ -207,6 +207,14 @@ class Applier(Part):
             await self.write(node, [], removals=[item_id])
         self.settle(node)
 
+    async def confirm_purge(self, node: Node, confirmation: Confirmation) -> None:
+        """Our own purge was confirmed: the next read sees it, unless an event named items meanwhile."""
+        if node.settle.named_since(confirmation.sent_at):
+            node.punch("purged by you, while others changed it")
+        elif node.record.items:  # else its event came before, or nothing was held
+            await self.purged(node)
+        self.verify(node)
+
     # -- writing ---------------------------------------------------------------------------------
 
     async def convert(
@@ -278,18 +286,6 @@ class Applier(Part):
         )
         for listener in self.listeners:
             listener(change)
-
-
-def _moved(items: Iterable[WireItem], changed: Iterable[NewItem]) -> list[NewItem]:
-    """All items in their order, for moving them to the end; the store only compares those that did not change."""
-    by_id = {item.id: item for item in changed}
-    result = []
-    for item in items:
-        xml = "" if item.id in by_id else payload.to_xml(payload.first_child(item.element))
-        result.append(
-            by_id.get(item.id) or NewItem(item.id, item.publisher, xml, payload.digest(xml, item.publisher), Parsed())
-        )
-    return result
 
 
 async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, item: WireItem) -> Parsed:

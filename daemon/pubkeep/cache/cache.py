@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pubkeep.cache.applying import Applier, Listener
 from pubkeep.cache.known import Known, Node
+from pubkeep.cache.nodes import Nodes
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.reading import Reader
 from pubkeep.cache.writing import Writer
@@ -53,6 +54,7 @@ class Cache(Part):
         self._scheduler = Scheduler(tools, syncer, settler, self._applier, jobs)
         self._reader = Reader(tools, self._applier, self._scheduler)
         self.writer = Writer(tools, self._applier, self._reader, self._scheduler, syncer)
+        self.nodes = Nodes(tools, self._applier, self._reader, self._scheduler)
         self._applier.unwanted = self._drop_later
         self._work: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()

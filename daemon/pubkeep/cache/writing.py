@@ -2,24 +2,35 @@
 """Writes: one IQ an item or id, and a confirmed one is seen by the very next read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from xml.etree.ElementTree import Element
 
 from pubkeep import payload
 from pubkeep.cache.applying import Applier, parse
 from pubkeep.cache.known import Node
-from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.parts import Part, Tools, in_time, words
 from pubkeep.cache.reading import Reader
-from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, TimedOut, UnknownObject
-from pubkeep.model import Confirmation, NewItem, NodeKey, WireItem
+from pubkeep.errors import (
+    Conflict,
+    InvalidArgs,
+    NotAllowed,
+    NotFound,
+    NotSupported,
+    PubkeepError,
+    Refused,
+    TimedOut,
+    UnknownObject,
+)
+from pubkeep.model import Confirmation, FieldValue, NewItem, NodeKey, WireItem
+from pubkeep.ports import PubSubClient
 from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.syncing import Syncer
 
 PUBSUB = "http://jabber.org/protocol/pubsub"
+PUBLISH_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options"
 
 
 class Writer(Part):
-    """Publishes, retracts, and manages nodes and subscriptions at the service."""
+    """Publishes, retracts, subscribes, and ends what was subscribed."""
 
     def __init__(self, tools: Tools, applier: Applier, reader: Reader, scheduler: Scheduler, syncer: Syncer) -> None:
         super().__init__(tools)
@@ -34,7 +45,7 @@ class Writer(Part):
         payloads: Sequence[str],
         *,
         ids: Sequence[str] = (),
-        publish_options: Mapping[str, Any] | None = None,
+        publish_options: Mapping[str, FieldValue] | None = None,
         if_sequence: int | None = None,
     ) -> tuple[str, ...]:
         """Publish at the service, one IQ an item, in order; the next read sees them (XEP-0060 7.1).
@@ -44,7 +55,9 @@ class Writer(Part):
 
         Raises:
             InvalidArgs: malformed XML, or other ids than payloads.
-            Conflict: one of the ids changed here after `if_sequence`.
+            Conflict: one of the ids changed here after `if_sequence`; or the first item is stored, and the node is
+                not configured as `publish_options` say.
+            NotSupported: the service does not say that it knows publish-options; nothing was sent.
             PubkeepError: the service's refusal, or no answer; the message names the ids that are stored.
         """
         elements = [payload.parse(xml) for xml in payloads]
@@ -61,23 +74,28 @@ class Writer(Part):
         client = self._sessions.client(key.account)
         self._reader.forget_refusal(key)
         stored: list[str] = []
-        for name, element in zip(names, elements, strict=True):
-            xml = payload.to_xml(element)
+        under_way = ""
+        try:
+            async with in_time(key):
+                if publish_options:
+                    await self._offered(client, key)
+                for name, element in zip(names, elements, strict=True):
 
-            async def confirm(confirmation: Confirmation, name: str = name, element: Element = element) -> str:
-                item_id = confirmation.ids[0] if confirmation.ids else name
-                if (wanted := self._known.node(key)) is not None:
-                    await self._applier.confirm(wanted, await self._new_item(wanted, item_id, element), confirmation)
-                return item_id
+                    async def confirm(confirmation: Confirmation, name: str = name, element: Element = element) -> str:
+                        item_id = confirmation.ids[0] if confirmation.ids else name
+                        if (wanted := self._known.node(key)) is not None:
+                            item = await self._new_item(wanted, item_id, element)
+                            await self._applier.confirm(wanted, item, confirmation)
+                        return item_id
 
-            try:
-                stored.append(await client.publish(key, name, xml, publish_options or {}, confirm))
-            except PubkeepError as error:
-                if isinstance(error, TimedOut):
-                    self._doubt(key, name)
-                if not stored:
-                    raise
-                raise type(error)(f"{error} (stored before: {', '.join(stored)})") from None
+                    under_way = name
+                    xml = payload.to_xml(element)
+                    stored.append(await client.publish(key, name, xml, publish_options or {}, confirm))
+                    under_way = ""
+                    if publish_options and len(stored) == 1:
+                        await self._honoured(client, key, publish_options)
+        except PubkeepError as error:
+            raise self._ended(error, key, under_way, stored, "stored") from None
         return tuple(stored)
 
     async def retract(self, key: NodeKey, ids: Sequence[str]) -> None:
@@ -90,21 +108,20 @@ class Writer(Part):
             raise InvalidArgs("ids: there is nothing to retract")
         client = self._sessions.client(key.account)
         done: list[str] = []
-        for item_id in dict.fromkeys(ids):
+        under_way = ""
+        try:
+            async with in_time(key):
+                for item_id in dict.fromkeys(ids):
 
-            async def confirm(confirmation: Confirmation, item_id: str = item_id) -> None:
-                if (wanted := self._known.node(key)) is not None:
-                    await self._applier.confirm_retract(wanted, item_id, confirmation)
+                    async def confirm(confirmation: Confirmation, item_id: str = item_id) -> None:
+                        if (wanted := self._known.node(key)) is not None:
+                            await self._applier.confirm_retract(wanted, item_id, confirmation)
 
-            try:
-                await client.retract(key, item_id, confirm)
-            except PubkeepError as error:
-                if isinstance(error, TimedOut):
-                    self._doubt(key, item_id)
-                if not done:
-                    raise
-                raise type(error)(f"{error} (retracted before: {', '.join(done)})") from None
-            done.append(item_id)
+                    under_way = item_id
+                    await client.retract(key, item_id, confirm)
+                    done.append(item_id)
+        except PubkeepError as error:
+            raise self._ended(error, key, under_way, done, "retracted") from None
 
     async def subscribe(self, key: NodeKey) -> str:
         """Subscribe this installation's full JID (XEP-0060 6.1). Returns the state."""
@@ -121,22 +138,6 @@ class Writer(Part):
         if (node := self._known.node(key)) is not None:
             node.subscription, node.subscribed_epoch = "none", -1
             await self._applier.save(node, subscribed=False, reason="the subscription was ended")
-
-    async def create_node(self, key: NodeKey, config: Mapping[str, Any]) -> str:
-        """Create a node (XEP-0060 8.1). Returns its name."""
-        self._reader.forget_refusal(key)
-        name = await self._sessions.client(key.account).create_node(key, config)
-        if (node := self._known.node(key._replace(node=name))) is not None and node.hidden:
-            await self._applier.reveal(node)
-            self._scheduler.want(node, urgent=True)
-        return name
-
-    async def delete_node(self, key: NodeKey) -> None:
-        """Delete the node at the service, for everybody (XEP-0060 8.4)."""
-        await self._sessions.client(key.account).delete_node(key)
-        self._reader.forget_refusal(key)
-        if (node := self._known.node(key)) is not None:
-            await self._applier.gone(node, f"{key.node} at {key.service}: deleted by you")
 
     async def drop(self, key: NodeKey, kind: str = "forgotten") -> int:
         """Nobody wants the node any more: end the subscription, drop the rows. Returns how many items went.
@@ -172,9 +173,46 @@ class Writer(Part):
             if isinstance(changed_at, int) and changed_at > sequence:
                 raise Conflict(f"item {row.id!r}: it changed here after {sequence}; read it again first")
 
-    def _doubt(self, key: NodeKey, item_id: str) -> None:
-        """A write without an answer may have happened."""
-        if (node := self._known.node(key)) is not None:
-            node.settle.doubt(item_id, self._clock.boottime())
-            node.changed()
-            self._applier.settle(node)
+    @staticmethod
+    async def _offered(client: PubSubClient, key: NodeKey) -> None:
+        """A service that does not know publish-options (XEP-0060 7.1.5) would publish without a word, to everybody."""
+        if PUBLISH_OPTIONS not in (await client.info(key.service)).features:
+            raise NotSupported(f"{words(key)}: the service does not offer publish-options (XEP-0060 7.1.5)")
+
+    @staticmethod
+    async def _honoured(client: PubSubClient, key: NodeKey, options: Mapping[str, FieldValue]) -> None:
+        """Compare with the configuration; where it is not ours to read, the word of the service has to do."""
+        try:
+            found = await client.configuration(key)
+        except (NotAllowed, NotFound, NotSupported, Refused):
+            return
+        for name, wanted in options.items():
+            if name not in found or not _same(wanted, found[name]):
+                shown = _text(found[name]) if name in found else "not to be seen"
+                raise Conflict(f"{words(key)}: {name} of the node is {shown}, not {_text(wanted)}")
+
+    def _ended(self, error: PubkeepError, key: NodeKey, under_way: str, done: Sequence[str], verb: str) -> PubkeepError:
+        """The same error, with what became of the items; a write without an answer may have happened."""
+        parts = [f"{verb}: {', '.join(done)}" if done else f"nothing is {verb}"]
+        if isinstance(error, TimedOut) and under_way:
+            parts = [*parts[: len(done)], f"{under_way} may be {verb}"]
+            if (node := self._known.node(key)) is not None:
+                node.settle.doubt(under_way, self._clock.boottime())
+                node.changed()
+                self._applier.settle(node)
+        return type(error)(f"{error} ({'; '.join(parts)})")
+
+
+def _same(wanted: FieldValue, found: FieldValue) -> bool:
+    """Whether a field is as it was wanted, whatever the form's types are; `max` is what the service makes of it."""
+    texts, shown = _texts(wanted), _texts(found)
+    return texts == shown or (texts == {"max"} and all(each.isdecimal() for each in shown))
+
+
+def _texts(value: FieldValue) -> set[str]:
+    values = value if isinstance(value, tuple) else (value,)
+    return {{"true": "1", "false": "0"}.get(str(each).lower(), str(each)) for each in values}
+
+
+def _text(value: FieldValue) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

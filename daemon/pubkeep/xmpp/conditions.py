@@ -40,12 +40,14 @@ _WORDS = {
 }
 
 
-def meaning(error: Element | None, what: str, *, foreign: bool = False) -> PubkeepError:
+def meaning(error: Element | None, what: str, *, foreign: bool = False, write: bool = False) -> PubkeepError:
     """The error for an `<error/>` element; `what` is the request in words, and begins the message.
 
     Args:
         foreign: the service is of another domain than the account: a plain `not-allowed` is then our own
             server's, which does not speak to others (Prosody without s2s), and says nothing of the node.
+        write: it was to change something: `resource-constraint` then speaks of the request and not of the moment
+            (ejabberd says so, with type `wait`, of a field in publish-options that it does not know).
     """
     if error is None:
         return Refused(f"undefined-condition: {what}: the service answered with an error that names no reason")
@@ -54,7 +56,8 @@ def meaning(error: Element | None, what: str, *, foreign: bool = False) -> Pubke
     detail = next((c.tag.removeprefix(PUBSUB_ERRORS) for c in error if c.tag.startswith(PUBSUB_ERRORS)), "")
     text = (error.findtext(f"{STANZAS}text") or "").strip()
     kind = _MEANING.get(condition, Refused)
-    if error.get("type") == "wait" or (condition == "not-allowed" and not detail and foreign):
+    later = error.get("type") == "wait" and not (write and condition == "resource-constraint")
+    if later or (condition == "not-allowed" and not detail and foreign):
         kind = Unavailable
     words = "; ".join(part for part in (_WORDS.get(condition, ""), detail, text) if part)
     if kind is Refused:

@@ -6,8 +6,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 from xml.etree import ElementTree as ET
 
-from pubkeep.errors import InvalidArgs, Refused
-from pubkeep.model import Confirmation, ItemsQuery, Listing, NodeKey, Rsm, ServiceInfo
+from pubkeep.errors import InvalidArgs, NotSupported, Refused
+from pubkeep.model import (
+    Confirmation,
+    DiscoItem,
+    FieldValue,
+    ItemsQuery,
+    Listing,
+    NodeKey,
+    Rsm,
+    ServiceInfo,
+    Subscription,
+)
+from pubkeep.xmpp import disco, forms, owner
 from pubkeep.xmpp.conditions import meaning
 from pubkeep.xmpp.events import items as wire_items
 from pubkeep.xmpp.inbox import Inbox
@@ -17,13 +28,8 @@ from pubkeep.xmpp.stream import sendable
 T = TypeVar("T")
 
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
-OWNER = "{http://jabber.org/protocol/pubsub#owner}"
 RSM = "{http://jabber.org/protocol/rsm}"
-DATA = "{jabber:x:data}"
-DISCO = "{http://jabber.org/protocol/disco#info}"
-NODE_CONFIG = "http://jabber.org/protocol/pubsub#node_config"
 PUBLISH_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options"
-METADATA = "http://jabber.org/protocol/pubsub#meta-data"
 _LOSS = ("remote-server-not-found", "remote-server-timeout", "service-unavailable")
 """Conditions that show that something may have been lost on the way to a service."""
 
@@ -75,7 +81,7 @@ class PubSub:
         node: NodeKey,
         item_id: str,
         xml: str,
-        options: Mapping[str, Any],
+        options: Mapping[str, FieldValue],
         apply: Callable[[Confirmation], Awaitable[T]],
     ) -> T:
         """Publish one item (XEP-0060 7.1; options: 7.1.5)."""
@@ -85,7 +91,7 @@ class PubSub:
         if xml:
             item.append(ET.fromstring(xml))  # noqa: S314 (serialised by us from what was checked)
         if options:
-            ET.SubElement(pubsub, f"{PUBSUB}publish-options").append(_form(PUBLISH_OPTIONS, options))
+            ET.SubElement(pubsub, f"{PUBSUB}publish-options").append(forms.submit(PUBLISH_OPTIONS, options))
 
         def read(stanza: ET.Element, sent_at: float, taken_at: float) -> Confirmation:
             named = stanza.iterfind(f"{PUBSUB}pubsub/{PUBSUB}publish/{PUBSUB}item")
@@ -119,8 +125,8 @@ class PubSub:
         except Refused as error:
             if "subid-required" not in str(error):
                 raise
-            for _, subid in await self._own_subscriptions(node):
-                await self._unsubscribe(node, subid)
+            for each in await self._own_subscriptions(node):
+                await self._unsubscribe(node, each.subid)
 
     async def _unsubscribe(self, node: NodeKey, subid: str) -> None:
         pubsub = ET.Element(f"{PUBSUB}pubsub")
@@ -130,54 +136,90 @@ class PubSub:
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
         """See ports.PubSubClient (XEP-0060 5.6)."""
-        return tuple(state for state, _ in await self._own_subscriptions(node))
+        return tuple(each.state for each in await self._own_subscriptions(node))
 
-    async def _own_subscriptions(self, node: NodeKey) -> list[tuple[str, str]]:
+    async def all_subscriptions(self, node: NodeKey) -> tuple[Subscription, ...]:
+        """See ports.PubSubClient (XEP-0060 5.6). The node may stand once, for all that is listed."""
         pubsub = ET.Element(f"{PUBSUB}pubsub")
-        ET.SubElement(pubsub, f"{PUBSUB}subscriptions", {"node": node.node})
+        ET.SubElement(pubsub, f"{PUBSUB}subscriptions", {"node": node.node} if node.node else {})
         answer = await self._ask("get", node, pubsub)
-        found = answer.iterfind(f"{PUBSUB}pubsub/{PUBSUB}subscriptions/{PUBSUB}subscription")
-        return [
-            (each.get("subscription", ""), each.get("subid", ""))
-            for each in found
-            if each.get("jid") == self._full_jid and each.get("node", node.node) == node.node
-        ]
+        parent = answer.find(f"{PUBSUB}pubsub/{PUBSUB}subscriptions")
+        whose = parent.get("node", node.node) if parent is not None else node.node
+        return tuple(
+            Subscription(
+                each.get("node", whose), each.get("jid", ""), each.get("subscription", ""), each.get("subid", "")
+            )
+            for each in answer.iterfind(f"{PUBSUB}pubsub/{PUBSUB}subscriptions/{PUBSUB}subscription")
+        )
+
+    async def _own_subscriptions(self, node: NodeKey) -> list[Subscription]:
+        listed = await self.all_subscriptions(node)
+        return [each for each in listed if each.jid == self._full_jid and each.node == node.node]
 
     # -- nodes -----------------------------------------------------------------------------------
 
-    async def create_node(self, node: NodeKey, config: Mapping[str, Any]) -> str:
+    async def create_node(self, node: NodeKey, config: Mapping[str, FieldValue]) -> str:
         """See ports.PubSubClient (XEP-0060 8.1)."""
         pubsub = ET.Element(f"{PUBSUB}pubsub")
         ET.SubElement(pubsub, f"{PUBSUB}create", {"node": node.node})
         if config:
-            ET.SubElement(pubsub, f"{PUBSUB}configure").append(_form(NODE_CONFIG, config))
+            ET.SubElement(pubsub, f"{PUBSUB}configure").append(forms.submit(owner.NODE_CONFIG, config))
         answer = await self._ask("set", node, pubsub)
         created = answer.find(f"{PUBSUB}pubsub/{PUBSUB}create")
         return created.get("node", node.node) if created is not None else node.node
 
     async def delete_node(self, node: NodeKey) -> None:
         """See ports.PubSubClient (XEP-0060 8.4)."""
-        pubsub = ET.Element(f"{OWNER}pubsub")
-        ET.SubElement(pubsub, f"{OWNER}delete", {"node": node.node})
-        await self._ask("set", node, pubsub)
+        await self._ask("set", node, owner.request("delete", node.node))
+
+    async def purge_node(self, node: NodeKey, apply: Callable[[Confirmation], Awaitable[T]]) -> T:
+        """See ports.PubSubClient (XEP-0060 8.5)."""
+        request = owner.request("purge", node.node)
+        return await self._in_order(
+            "set", node, request, lambda _, sent_at, taken_at: Confirmation((), sent_at, taken_at), apply
+        )
+
+    async def configuration(self, node: NodeKey) -> Mapping[str, FieldValue]:
+        """See ports.PubSubClient (XEP-0060 8.2.1)."""
+        return owner.configuration(await self._ask("get", node, owner.request("configure", node.node)))
+
+    async def configure(self, node: NodeKey, fields: Mapping[str, FieldValue]) -> None:
+        """See ports.PubSubClient (XEP-0060 8.2.4)."""
+        await self._ask("set", node, owner.configure(node.node, fields))
+
+    async def affiliations(self, node: NodeKey) -> Mapping[str, str]:
+        """See ports.PubSubClient (XEP-0060 8.9.1)."""
+        return owner.affiliations(await self._ask("get", node, owner.request("affiliations", node.node)))
+
+    async def set_affiliations(self, node: NodeKey, affiliations: Mapping[str, str]) -> None:
+        """See ports.PubSubClient (XEP-0060 8.9.2)."""
+        await self._ask("set", node, owner.affiliate(node.node, affiliations))
+
+    # -- discovery -------------------------------------------------------------------------------
 
     async def info(self, service: str, node: str = "") -> ServiceInfo:
         """See ports.PubSubClient (XEP-0030 3.1; meta-data: XEP-0060 5.4)."""
-        query = ET.Element(f"{DISCO}query", {"node": node} if node else {})
-        answer = await self._ask("get", NodeKey(self._account, service, node or "(service)"), query)
-        found = answer.find(f"{DISCO}query")
-        if found is None:
-            return ServiceInfo((), frozenset(), {})
-        identities = tuple(
-            (each.get("category", ""), each.get("type", ""), each.get("name", ""))
-            for each in found.iterfind(f"{DISCO}identity")
-        )
-        features = frozenset(each.get("var", "") for each in found.iterfind(f"{DISCO}feature"))
-        metadata: dict[str, str] = {}
-        for form in found.iterfind(f"{DATA}x"):
-            fields = {f.get("var", ""): f.findtext(f"{DATA}value") or "" for f in form.iterfind(f"{DATA}field")}
-            metadata |= fields if fields.get("FORM_TYPE") == METADATA else {}
-        return ServiceInfo(identities, features, metadata)
+        return disco.info(await self._ask("get", NodeKey(self._account, service, node), disco.info_query(node)))
+
+    async def disco_items(self, service: str, node: str = "") -> tuple[DiscoItem, ...]:
+        """See ports.PubSubClient (XEP-0030 4.1). Pages that the service makes unasked are followed (XEP-0059 2.6).
+
+        Raises:
+            NotSupported: the service says that there is more, and does not give it.
+        """
+        key = NodeKey(self._account, service, node)
+        listed: dict[DiscoItem, None] = {}
+        after = ""
+        while True:
+            page, last, count = disco.items(await self._ask("get", key, disco.items_query(node, after)))
+            known = len(listed)
+            listed |= dict.fromkeys(page)
+            if len(listed) == known or not last or len(listed) == count:
+                break
+            after = last
+        if len(listed) < count:
+            raise NotSupported(f"{_words(key)}: the service lists {len(listed)} of {count} and does not go on")
+        return tuple(listed)
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -238,7 +280,7 @@ class PubSub:
     ) -> None:
         iq = ET.Element("iq", {"type": kind, "to": node.service})
         iq.append(payload)
-        what = f"{node.node} at {node.service}"
+        what = _words(node)
         if not sendable(iq):
             raise InvalidArgs(f"{what!r}: a name, id or value holds a control character, which XMPP cannot transport")
         domain, own = node.service.rpartition("@")[2], self._account.rpartition("@")[2]
@@ -249,9 +291,13 @@ class PubSub:
                 self._path.path_lost(node.account, node.service)
             if not future.done():
                 foreign = domain != own and not domain.endswith(f".{own}")
-                future.set_exception(meaning(error, what, foreign=foreign))
+                future.set_exception(meaning(error, what, foreign=foreign, write=kind == "set"))
 
         self._requests.submit(Request(iq, what, answered, refused, future))
+
+
+def _words(node: NodeKey) -> str:
+    return f"{node.node} at {node.service}" if node.node else node.service
 
 
 def _rsm(element: ET.Element) -> Rsm:
@@ -269,14 +315,3 @@ def _number(text: str | None) -> int | None:
         return int(text) if text else None
     except ValueError:
         return None
-
-
-def _form(kind: str, values: Mapping[str, Any]) -> ET.Element:
-    """A submitted form (XEP-0004): values are bool, str or a list of str."""
-    form = ET.Element(f"{DATA}x", {"type": "submit"})
-    for name, value in {"FORM_TYPE": kind, **values}.items():
-        field = ET.SubElement(form, f"{DATA}field", {"var": name} | ({"type": "hidden"} if name == "FORM_TYPE" else {}))
-        texts = value if isinstance(value, list) else [("1" if value else "0") if isinstance(value, bool) else value]
-        for text in texts:
-            ET.SubElement(field, f"{DATA}value").text = text
-    return form

@@ -3,24 +3,38 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Literal, TypeVar
 from xml.etree.ElementTree import Element, SubElement
 
 from pubkeep.clock import Clock
-from pubkeep.errors import NotFound, Unavailable
-from pubkeep.model import Confirmation, EventKind, ItemsQuery, Listing, NodeEvent, NodeKey, ServiceInfo, WireItem
+from pubkeep.errors import NotAllowed, NotFound, TimedOut, Unavailable
+from pubkeep.model import (
+    Confirmation,
+    DiscoItem,
+    EventKind,
+    FieldValue,
+    ItemsQuery,
+    Listing,
+    NodeEvent,
+    NodeKey,
+    ServiceInfo,
+    Subscription,
+    WireItem,
+)
 from pubkeep.xmpp.inbox import Inbox
+
+T = TypeVar("T")
 
 KEY = NodeKey("alice@localhost", "pubsub.localhost", "urn:xmpp:microblog:0")
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
 
 
-def wire(item_id: str, text: str) -> WireItem:
+def wire(item_id: str, text: str, publisher: str = "") -> WireItem:
     """An `<item/>` with a post that is its text."""
     element = Element(f"{PUBSUB}item", {"id": item_id})
     entry = SubElement(element, "{http://www.w3.org/2005/Atom}entry")
     SubElement(entry, "{http://www.w3.org/2005/Atom}title").text = text
-    return WireItem(item_id, "", element)
+    return WireItem(item_id, publisher, element)
 
 
 async def nothing() -> None:
@@ -40,6 +54,17 @@ class FakeService:
         """Runs after the service has read its table, before the answer enters the stream."""
         self.asked: list[ItemsQuery] = []
         self.subscribed = False
+        self.features: frozenset[str] = frozenset()
+        self.form: dict[str, FieldValue] = {}
+        """The configuration; who may not read it gets an error where it is empty."""
+        self.options: list[Mapping[str, FieldValue]] = []
+        """The publish-options of each item."""
+        self.refused: tuple[str, ...] = ()
+        """Ids that it neither takes nor deletes."""
+        self.silent: Literal["", "lost", "done"] = ""
+        """Writes are not answered; they came too late, or were done all the same."""
+        self.writes = 0
+        """Requests of type set that came in."""
         self._clock = Clock()
 
     # -- what others do ----------------------------------------------------------------------------
@@ -83,18 +108,47 @@ class FakeService:
         listing = Listing(query, tuple(wire(*each) for each in found), None, sent_at, self._clock.boottime())
         return await self._in_order(sent_at, lambda: apply(listing))
 
-    async def publish(self, node: NodeKey, item_id: str, xml: str, options: Mapping[str, Any], apply: Any) -> Any:
+    async def publish(
+        self,
+        node: NodeKey,
+        item_id: str,
+        xml: str,
+        options: Mapping[str, FieldValue],
+        apply: Callable[[Confirmation], Awaitable[T]],
+    ) -> T:
+        self.options.append(options)
+
+        def do() -> None:
+            self.items_held.pop(item_id, None)
+            self.items_held[item_id] = xml.partition("title>")[2].partition("<")[0]
+
+        return await self._write(do, apply, item_id)
+
+    async def retract(self, node: NodeKey, item_id: str, apply: Callable[[Confirmation], Awaitable[T]]) -> T:
+        return await self._write(lambda: self.items_held.pop(item_id), apply, item_id)
+
+    async def purge_node(self, node: NodeKey, apply: Callable[[Confirmation], Awaitable[T]]) -> T:
+        return await self._write(self.items_held.clear, apply)
+
+    async def _write(
+        self, do: Callable[[], object], apply: Callable[[Confirmation], Awaitable[T]], item_id: str = ""
+    ) -> T:
         sent_at = self._clock.boottime()
-        self.items_held.pop(item_id, None)
-        self.items_held[item_id] = xml.partition("title>")[2].partition("<")[0]
+        self._takes(do, item_id)
         between, self.between = self.between, nothing
         await between()
-        return await self._in_order(sent_at, lambda: apply(Confirmation((item_id,), sent_at, self._clock.boottime())))
+        confirmation = Confirmation((item_id,) if item_id else (), sent_at, self._clock.boottime())
+        result: T = await self._in_order(sent_at, lambda: apply(confirmation))
+        return result
 
-    async def retract(self, node: NodeKey, item_id: str, apply: Any) -> Any:
-        sent_at = self._clock.boottime()
-        del self.items_held[item_id]
-        return await self._in_order(sent_at, lambda: apply(Confirmation((item_id,), sent_at, self._clock.boottime())))
+    def _takes(self, do: Callable[[], object], item_id: str = "") -> None:
+        self.writes += 1
+        if item_id and item_id in self.refused:
+            raise NotAllowed("access is not allowed")
+        if self.silent != "lost":
+            do()
+        if self.silent:
+            raise TimedOut("no answer within 20 s")
 
     async def subscribe(self, node: NodeKey) -> str:
         self.subscribed = True
@@ -108,14 +162,36 @@ class FakeService:
         self.listener.answered(node.account, node.service, self._clock.boottime())
         return ("subscribed",) if self.subscribed else ()
 
-    async def create_node(self, node: NodeKey, config: Mapping[str, Any]) -> str:
+    async def all_subscriptions(self, node: NodeKey) -> tuple[Subscription, ...]:
+        return (Subscription(node.node, f"{node.account}/x", "subscribed", ""),) if self.subscribed else ()
+
+    async def create_node(self, node: NodeKey, config: Mapping[str, FieldValue]) -> str:
         return node.node
 
     async def delete_node(self, node: NodeKey) -> None:
-        self.items_held.clear()
+        self._takes(self.items_held.clear)
+
+    async def configuration(self, node: NodeKey) -> Mapping[str, FieldValue]:
+        if not self.form:
+            raise NotAllowed("only the owner may read it")
+        return self.form
+
+    async def configure(self, node: NodeKey, fields: Mapping[str, FieldValue]) -> None:
+        self._takes(lambda: self.form.update(fields))
+
+    async def affiliations(self, node: NodeKey) -> Mapping[str, str]:
+        return {node.account: "owner"}
+
+    async def set_affiliations(self, node: NodeKey, affiliations: Mapping[str, str]) -> None:
+        self._takes(lambda: None)
 
     async def info(self, service: str, node: str = "") -> ServiceInfo:
-        return ServiceInfo((), frozenset(), {})
+        return ServiceInfo((), self.features, {})
+
+    async def disco_items(self, service: str, node: str = "") -> tuple[DiscoItem, ...]:
+        if not self.form:
+            raise NotAllowed("only the owner may list it")
+        return tuple(DiscoItem(service, "", item_id) for item_id in self.items_held)
 
     async def _in_order(self, sent_at: float, work: Callable[[], Awaitable[Any]]) -> Any:
         self.listener.answered(KEY.account, KEY.service, sent_at)

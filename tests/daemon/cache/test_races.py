@@ -96,6 +96,17 @@ async def test_an_overwrite_shows_where_it_goes_on_this_service(bench: Bench) ->
     assert bench.cache.explain(KEY)["order"] == "publish"
 
 
+async def test_an_event_that_only_adds_the_publisher_keeps_what_was_made_of_the_payload(bench: Bench) -> None:
+    bench.service.publish_elsewhere("a", "moved")
+    await bench.settled()
+
+    bench.service.tell(wire("a", "moved", publisher="romeo@localhost"))
+    await bench.service.drained(KEY)
+    answer = await bench.read(ids=("a",), format="json", freshness="cache")
+
+    assert [(row.title, row.publisher) for row in answer.page.items] == [("moved", "romeo@localhost")]
+
+
 async def test_a_node_deleted_between_subscription_and_listing_is_not_synced(bench: Bench) -> None:
     async def deleted() -> None:
         bench.service.deleted = True
