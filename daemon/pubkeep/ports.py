@@ -17,7 +17,6 @@ from pubkeep.model import (
     Confirmation,
     DiscoItem,
     FieldValue,
-    Format,
     ItemRow,
     ItemsQuery,
     Listing,
@@ -25,17 +24,15 @@ from pubkeep.model import (
     NodeEvent,
     NodeKey,
     NodeRecord,
-    Page,
     Parsed,
     Policy,
-    SearchRequest,
-    SearchResult,
     ServiceInfo,
     Subscription,
     Tls,
     Traits,
     WireItem,
 )
+from pubkeep.questions import Format, Page, SearchRequest, SearchResult
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from alembic.script import ScriptDirectory
 
 from pubkeep.clock import Clock
 from pubkeep.errors import Failed
-from pubkeep.model import NodeRecord, NodeState, SearchRequest
+from pubkeep.model import NodeRecord, NodeState
+from pubkeep.questions import SearchRequest
 from pubkeep.storage.engines import writer_engine
 from pubkeep.storage.migrate import HEAD, unchecked
 from pubkeep.storage.store import Store

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from pubkeep.errors import InvalidArgs
-from pubkeep.model import NodeFilter, SearchRequest
+from pubkeep.questions import NodeFilter, SearchRequest
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service import options as opt
 from pubkeep_bridge.service import rows

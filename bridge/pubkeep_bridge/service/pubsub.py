@@ -4,7 +4,7 @@
 from typing import Any
 
 from pubkeep.errors import InvalidArgs
-from pubkeep.model import ItemsRequest
+from pubkeep.questions import ItemsRequest
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service import options as opt
 from pubkeep_bridge.service import rows

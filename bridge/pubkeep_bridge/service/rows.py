@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pubkeep.cache.nodes import Discovery
-from pubkeep.model import Answer, FieldValue, ItemRow, NodeRecord, NodeState, Policy, SearchResult, Subscription
+from pubkeep.model import FieldValue, ItemRow, NodeRecord, NodeState, Policy, Subscription
+from pubkeep.questions import Answer, SearchResult
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service.errors import full_name
 

@@ -14,8 +14,9 @@ from pubkeep import payload
 from pubkeep.cache.applying import parse
 from pubkeep.cache.known import Link
 from pubkeep.errors import InvalidArgs, LimitExceeded, NotSupported
-from pubkeep.model import Analysis, ItemRow, ItemsQuery, ItemsRequest, Listing, NodeKey, Page, WireItem
+from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, WireItem
 from pubkeep.ports import Analysers, PubSubClient
+from pubkeep.questions import ItemsRequest, Page
 from pubkeep.slices import Slices
 from pubkeep.sync.pager import Pager
 from pubkeep.uri import item_uri

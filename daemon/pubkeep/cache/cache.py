@@ -15,23 +15,9 @@ from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import Conflict, InvalidArgs, NotFound, UnknownObject
-from pubkeep.model import (
-    Analysis,
-    Answer,
-    Copy,
-    Format,
-    ItemRow,
-    ItemsRequest,
-    NodeEvent,
-    NodeFilter,
-    NodeKey,
-    NodeRecord,
-    NodeState,
-    Policy,
-    SearchRequest,
-    SearchResult,
-)
+from pubkeep.model import Analysis, Copy, ItemRow, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.ports import Analysers, Sessions, Store
+from pubkeep.questions import Answer, Format, ItemsRequest, NodeFilter, SearchRequest, SearchResult
 from pubkeep.sync.explain import explain
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.scheduler import Scheduler

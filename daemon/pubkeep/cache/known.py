@@ -15,7 +15,8 @@ from pubkeep.cache import traits
 from pubkeep.cache.settle import Settle
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
-from pubkeep.model import Applied, Copy, ItemsRequest, NodeKey, NodeRecord, NodeState, Page, Policy, Traits
+from pubkeep.model import Applied, Copy, NodeKey, NodeRecord, NodeState, Policy, Traits
+from pubkeep.questions import ItemsRequest, Page
 
 PAGES_KEPT = 64
 """Pages kept ready for each node."""

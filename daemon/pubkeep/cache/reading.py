@@ -12,17 +12,8 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut, Unavailable
-from pubkeep.model import (
-    Analysis,
-    Answer,
-    Copy,
-    ItemsRequest,
-    Listing,
-    NodeKey,
-    NodeRecord,
-    NodeState,
-    Page,
-)
+from pubkeep.model import Analysis, Copy, Listing, NodeKey, NodeRecord, NodeState
+from pubkeep.questions import Answer, ItemsRequest, Page
 
 PATIENCE = 5.0
 """Seconds until a copy is served stale where the service does not answer."""

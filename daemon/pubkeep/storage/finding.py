@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pubkeep.errors import CursorTooOld, InvalidArgs
-from pubkeep.model import Format, ItemRow, NodeKey, SearchRequest, SearchResult
+from pubkeep.model import ItemRow, NodeKey
+from pubkeep.questions import Format, SearchRequest, SearchResult
 from pubkeep.storage.engines import Readers
 from pubkeep.storage.reading import extra_keys
 from pubkeep.storage.text import TextQuery, parse

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, select
 
 from pubkeep.errors import NotFound
-from pubkeep.model import Format, ItemRow, NodeRecord, Page
+from pubkeep.model import ItemRow, NodeRecord
+from pubkeep.questions import Format, Page
 from pubkeep.slices import Slices
 from pubkeep.storage import tables
 from pubkeep.storage.compiled import Compiled

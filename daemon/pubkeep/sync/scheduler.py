@@ -47,6 +47,9 @@ class Scheduler(Part):
         self._wake = asyncio.Event()
         self._syncs: dict[Node, asyncio.Task[None]] = {}
         self._watchers: dict[Node, list[Job]] = {}
+        """Jobs that are told of the synchronisation under way."""
+        self._queued: dict[Node, list[Job]] = {}
+        """Jobs of the next one."""
         self._settling: dict[Node, asyncio.Task[None]] = {}
         self._settle_due: dict[Node, float] = {}
         self._leases: dict[Node, asyncio.Task[None]] = {}
@@ -97,7 +100,7 @@ class Scheduler(Part):
         Raises:
             Unavailable: the account is not connected.
         """
-        if not repair and node.next_attempt is None and node not in self._syncs and not self._watchers.get(node):
+        if not repair and node.next_attempt is None and not self._queued.get(node):
             self._compare.add(node)
         return self._start_job(node, "verify")
 
@@ -105,9 +108,11 @@ class Scheduler(Part):
         self._sessions.client(node.key.account)
         job = self._jobs.start(kind, node.key)
         job.cancel = lambda: self._cancel(node, job)
-        self._watchers.setdefault(node, []).append(job)
         node.failures = 0
-        if node not in self._syncs:
+        if kind == "synchronise" and node in self._watchers:
+            self._watchers[node].append(job)
+        else:  # what is verified is what the service has from now on
+            self._queued.setdefault(node, []).append(job)
             self.want(node, urgent=True)
         return job
 
@@ -117,16 +122,18 @@ class Scheduler(Part):
         self._settle_due.pop(node, None)
         if task := self._syncs.get(node):
             task.cancel()
+        self._watchers.setdefault(node, []).extend(self._queued.pop(node, []))
         self._end_jobs(node, Cancelled(f"{node.key.node}: it is not kept any more"))
 
     def _cancel(self, node: Node, job: Job) -> None:
-        watchers = self._watchers.get(node, [])
-        if job in watchers:
-            watchers.remove(job)
-            if not watchers:
+        if job in (queued := self._queued.get(node, [])):
+            queued.remove(job)
+            if not queued:
                 node.next_attempt = None
-                if task := self._syncs.get(node):
-                    task.cancel()
+        elif job in (watchers := self._watchers.get(node, [])):
+            watchers.remove(job)
+            if not watchers and (task := self._syncs.get(node)):
+                task.cancel()
         self._jobs.end(job, "cancelled", Cancelled(f"{job.key.node}: the synchronisation was cancelled"))
 
     # -- work ------------------------------------------------------------------------------------
@@ -188,8 +195,6 @@ class Scheduler(Part):
     def _start(self, tasks: dict[Node, asyncio.Task[None]], node: Node, work: Coroutine[Any, Any, None]) -> None:
         def done(_: asyncio.Task[None]) -> None:
             tasks.pop(node, None)
-            if tasks is self._syncs and self._watchers.get(node):
-                self.want(node, urgent=True)  # somebody came between its last word and this one
             self._wake.set()
 
         tasks[node] = asyncio.create_task(work)
@@ -203,6 +208,7 @@ class Scheduler(Part):
         key = node.key
         report = self._reports[node] = Report(repair=node not in self._compare)
         self._compare.discard(node)
+        self._watchers[node] = self._queued.pop(node, [])
         try:
             progress(0, 0)
             outcome = await self._syncer.synchronise(node, progress, report)
@@ -232,7 +238,8 @@ class Scheduler(Part):
         """Keep what is held, say why, try again later."""
         node.failures += 1
         delay = min(LAST_DELAY, FIRST_DELAY * 2 ** (node.failures - 1))
-        node.next_attempt = self._clock.boottime() + self._clock.jitter(delay / 2, delay)
+        if not self._queued.get(node):  # who asks now does not wait for that
+            node.next_attempt = self._clock.boottime() + self._clock.jitter(delay / 2, delay)
         log.info("%s at %s: not synchronised: %s", node.key.node, node.key.service, error)
         state = node.record.state if node.record.state is NodeState.PARTIAL else NodeState.ERROR
         try:

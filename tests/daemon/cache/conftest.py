@@ -12,7 +12,8 @@ from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import StorageFull
-from pubkeep.model import Answer, Applied, ItemsRequest
+from pubkeep.model import Applied
+from pubkeep.questions import Answer, ItemsRequest
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Job, Jobs
 from tests.daemon.cache.service import KEY, FakeService

@@ -6,7 +6,8 @@ import asyncio
 import pytest
 
 from pubkeep.errors import Conflict
-from pubkeep.model import NodeFilter, Policy
+from pubkeep.model import Policy
+from pubkeep.questions import NodeFilter
 from tests.daemon.cache.conftest import Bench
 from tests.daemon.cache.service import KEY, wire
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pubkeep.clock import Clock
-from pubkeep.model import Analysis, NodeRecord, NodeState, SearchRequest
+from pubkeep.model import Analysis, NodeRecord, NodeState
+from pubkeep.questions import SearchRequest
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld, InvalidArgs
-from pubkeep.model import NodeRecord, NodeState, SearchRequest
+from pubkeep.model import NodeRecord, NodeState
+from pubkeep.questions import SearchRequest
 from pubkeep.storage.engines import READERS
 from pubkeep.storage.store import Store
 from pubkeep.storage.text import parse

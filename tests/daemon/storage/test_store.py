@@ -11,7 +11,8 @@ import pytest
 
 from pubkeep.clock import Clock
 from pubkeep.errors import Conflict, Failed, NotFound, UnknownObject
-from pubkeep.model import NodeKey, NodeRecord, NodeState, Parsed, SearchRequest
+from pubkeep.model import NodeKey, NodeRecord, NodeState, Parsed
+from pubkeep.questions import SearchRequest
 from pubkeep.storage.store import Store
 from pubkeep.storage.tables import AccountRow
 from tests.daemon.storage.conftest import KEY, item
