@@ -76,6 +76,10 @@ class Account:
         """Give another password, and connect with it."""
         await self._call("Account", "SetPassword", "sa{sv}", password, {})
 
+    async def enable(self, enabled: bool) -> None:
+        """Whether it shall be connected; that is kept over restarts."""
+        await self._pubkeep.set_property(self.path, "Account", "Enabled", Variant("b", enabled))
+
     async def get_items(
         self,
         service: str,

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from pubkeep_bridge.bus import Bus, BusError
+from pubkeep_bridge.bus import Bus, BusError, Variant
 from pubkeep_bridge.client import values, wire
 from pubkeep_bridge.client.account import Account, Format
 from pubkeep_bridge.client.errors import NotFound, translated
@@ -65,6 +65,11 @@ class Pubkeep:
         """All properties of an interface."""
         face = "org.freedesktop.DBus.Properties"
         return wire.plain((await self._call(path, face, "GetAll", "s", f"{NAME}.{interface}"))[0])
+
+    async def set_property(self, path: str, interface: str, name: str, value: Variant) -> None:
+        """Set a property."""
+        face = "org.freedesktop.DBus.Properties"
+        await self._call(path, face, "Set", "ssv", f"{NAME}.{interface}", name, value)
 
     async def status(self) -> Status:
         """The daemon's version and state. Answers in every state."""

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from pubkeep.model import NodeKey, Policy, Traits
 from pubkeep.storage import tables
-from pubkeep.storage.engines import Writer
+from pubkeep.storage.transactions import Transactions
 
 
 def _table(mapped: type[tables.Base]) -> Table:
@@ -16,10 +16,8 @@ def _table(mapped: type[tables.Base]) -> Table:
 _Policy, _Service = _table(tables.PolicyRow), _table(tables.ServiceRow)
 
 
-class Learnt:
+class Learnt(Transactions):
     """See ports.LearntStore."""
-
-    _writer: Writer
 
     async def policies(self, account: str) -> dict[NodeKey, Policy]:
         """See ports.LearntStore."""
@@ -37,7 +35,7 @@ class Learnt:
             if policy != Policy():
                 connection.execute(insert(_Policy).values(values))
 
-        await self._writer.run(work)
+        await self._write("save policy", work)
 
     async def traits(self, account: str) -> dict[str, Traits]:
         """See ports.LearntStore."""
@@ -65,7 +63,7 @@ class Learnt:
             connection.execute(delete(_Service).filter_by(**place))
             connection.execute(insert(_Service).values(values))
 
-        await self._writer.run(work)
+        await self._write("save traits", work)
 
 
 def _flag(value: int | None) -> bool | None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The face of the database (ports.Store): one public method is one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,20 +21,17 @@ from pubkeep.storage.migrate import migrate
 from pubkeep.storage.reading import Reading
 from pubkeep.storage.writing import Counter, Item, ItemChanges, Node, node_values
 
-T = TypeVar("T")
 Change = tables.ChangeRow
 
 
-class Store(Reading, Finding, Learnt):
+class Store(Learnt, Reading, Finding):
     """All that is kept, in one SQLite file."""
 
     def __init__(self, writer: Writer, readers: Readers, counter: Counter, last: int, clock: Clock) -> None:
         Reading.__init__(self, readers)
         Finding.__init__(self, readers)
-        self._writer = writer
-        self._counter = counter
+        Learnt.__init__(self, writer, counter, last)
         self._clock = clock
-        self._sequence = last
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "Store":
@@ -57,11 +54,6 @@ class Store(Reading, Finding, Learnt):
             raise
         return cls(writer, readers, counter, last, clock)
 
-    @property
-    def sequence(self) -> int:
-        """The last number given in a committed transaction."""
-        return self._sequence
-
     def session(self) -> AsyncSession:
         """A session for plug-ins that read the mapped classes; the connection is read-only, a flush raises."""
         return AsyncSession(self._readers.engine, autoflush=False)
@@ -70,16 +62,6 @@ class Store(Reading, Finding, Learnt):
         """End all connections, in order."""
         await self._readers.close()
         await self._writer.close()
-
-    async def _write(self, work: Callable[[Connection], T]) -> T:
-        def numbered(connection: Connection) -> tuple[T, int]:
-            before = self._counter.value
-            result = work(connection)
-            return result, self._counter.value if self._counter.value > before else 0
-
-        result, sequence = await self._writer.run(numbered)
-        self._sequence = max(self._sequence, sequence)
-        return result
 
     # -- accounts --------------------------------------------------------------------------------
 
@@ -104,12 +86,14 @@ class Store(Reading, Finding, Learnt):
             assert key is not None
             return Account(key[0], jid, resource, uid, enabled, host, port, tls)
 
-        return await self._write(work)
+        return await self._write("add account", work)
 
     async def enable_account(self, number: int, enabled: bool) -> None:
         """See ports.AccountStore."""
         row = tables.AccountRow
-        await self._write(lambda c: c.execute(update(row).where(row.number == number).values(enabled=int(enabled))))
+        await self._write(
+            "enable account", lambda c: c.execute(update(row).where(row.number == number).values(enabled=int(enabled)))
+        )
 
     async def remove_account(self, number: int) -> None:
         """See ports.AccountStore."""
@@ -124,7 +108,7 @@ class Store(Reading, Finding, Learnt):
                 connection.execute(delete(Node).where(Node.c.number == node.number))
             connection.execute(delete(row).where(row.number == number))
 
-        await self._write(work)
+        await self._write("remove account", work)
 
     # -- nodes -----------------------------------------------------------------------------------
 
@@ -146,7 +130,7 @@ class Store(Reading, Finding, Learnt):
             applied = self._changes(connection, saved).finish(saved)
             return replace(saved, sequence=applied.sequence, items=applied.items)
 
-        return await self._write(work)
+        return await self._write("save node", work)
 
     async def forget_node(
         self,
@@ -169,7 +153,7 @@ class Store(Reading, Finding, Learnt):
                 connection.execute(delete(Node).where(Node.c.number == number))
             return applied
 
-        return await self._write(work)
+        return await self._write("forget node", work)
 
     async def count_before(self, number: int, created_before: int, updated_before: int) -> int:
         """See ports.NodeStore."""
@@ -207,7 +191,7 @@ class Store(Reading, Finding, Learnt):
                 changes.reorder(order)
             return changes.finish(record)
 
-        return await self._write(work)
+        return await self._write("event" if record is None else "swap", work)
 
     def _changes(self, connection: Connection, node: NodeRecord) -> ItemChanges:
         return ItemChanges(connection, node, self._counter, self._clock.wall())

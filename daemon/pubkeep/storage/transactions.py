@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""How everything is written: one transaction, with its numbers."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from pubkeep.crash import crash
+from pubkeep.storage.engines import Writer
+from pubkeep.storage.writing import Counter
+
+T = TypeVar("T")
+
+
+class Transactions:
+    """The writer, and the sequence numbers that its transactions give."""
+
+    def __init__(self, writer: Writer, counter: Counter, last: int) -> None:
+        self._writer = writer
+        self._counter = counter
+        self._sequence = last
+
+    @property
+    def sequence(self) -> int:
+        """The last number given in a committed transaction."""
+        return self._sequence
+
+    async def _write(self, name: str, work: Callable[[Connection], T]) -> T:
+        """One transaction; `name` is one of crash.WORKS."""
+
+        def numbered(connection: Connection) -> tuple[T, int]:
+            before = self._counter.value
+            result = work(connection)
+            crash(f"before {name}")
+            return result, self._counter.value if self._counter.value > before else 0
+
+        result, sequence = await self._writer.run(numbered)
+        crash(f"after {name}")
+        self._sequence = max(self._sequence, sequence)
+        return result

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""kill -9, at each transaction and at any moment: what comes back is whole, true, and goes on."""
+
+import asyncio
+import contextlib
+import os
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from pubkeep.crash import POINTS
+from pubkeep_bridge.client import Account, connect
+from pubkeep_bridge.client.errors import PubkeepError
+from tests.fixtures.author import Author
+from tests.fixtures.daemon import DaemonProcess
+from tests.fixtures.prosody import PASSWORD, Prosody
+from tests.system.conftest import BLOG, SERVICE, World, entry, until
+from tests.system.test_main_job import equal_to_service
+
+pytestmark = [pytest.mark.system, pytest.mark.dbus]
+MOMENTS = int(os.environ.get("PUBKEEP_KILLS", "50"))
+
+
+def check_database(path: Path) -> None:
+    """What must hold in any database that a crash leaves."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        ask: Callable[[str], list[tuple[object, ...]]] = lambda sql: database.execute(sql).fetchall()  # noqa: E731
+        assert ask("PRAGMA integrity_check") == [("ok",)]
+        assert ask("PRAGMA foreign_key_check") == []
+        assert (
+            ask("SELECT name FROM node WHERE items != (SELECT count(*) FROM item WHERE item.node = node.number)") == []
+        )
+        assert ask("SELECT node, pos FROM item GROUP BY node, pos HAVING count(*) > 1") == []
+        assert ask("SELECT tkey FROM item EXCEPT SELECT tkey FROM item_text") == []
+        assert ask("SELECT tkey FROM item_text EXCEPT SELECT tkey FROM item") == []
+        assert ask("SELECT number FROM item EXCEPT SELECT item FROM payload") == []
+        database.execute("INSERT INTO item_fts(item_fts, rank) VALUES ('integrity-check', 1)")
+        twice = "SELECT sequence FROM (SELECT sequence FROM item UNION ALL SELECT sequence FROM change)"
+        assert ask(f"{twice} GROUP BY sequence HAVING count(*) > 1") == []
+
+
+async def login(world: World) -> Account:
+    """The account, there or not, online."""
+    accounts = await world.pubkeep.accounts()
+    account = next((each for each in accounts if each.jid == "alice@localhost"), None)
+    if account is None:
+        return await world.add()
+    if not account.properties["Enabled"]:
+        await account.enable(True)
+    with contextlib.suppress(PubkeepError):
+        await account.set_password(PASSWORD)
+    await account.online()
+    return account
+
+
+async def all_works(world: World, bob: Author) -> None:
+    """Something that needs each transaction once."""
+    alice = await login(world)
+    await world.synced(alice)
+    await alice.publish(SERVICE, BLOG, [entry(100)], ids=["mine"])
+    await alice.set_policy(SERVICE, BLOG, sync="always")
+    await alice.enable(False)
+    await alice.enable(True)
+    await login(world)
+    await world.pubkeep.forget({"node": BLOG})
+    await (await login(world)).remove()
+
+
+@pytest.fixture
+async def crashing(prosody: Prosody, private_bus: str) -> AsyncIterator[World]:
+    """A daemon that is not started yet."""
+    daemon = DaemonProcess(private_bus, prosody)
+    async with connect(private_bus) as pubkeep:
+        yield World(prosody, daemon, pubkeep)
+    daemon.remove()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_at_a_transaction_it_comes_back_whole(crashing: World, blog: Author, point: str) -> None:
+    world = crashing
+    world.daemon.environ["PUBKEEP_CRASH"] = point
+    await world.start()
+    working = asyncio.create_task(all_works(world, blog))
+    assert world.daemon.process is not None
+    async with asyncio.timeout(30):
+        while world.daemon.process.poll() is None:
+            assert not working.done() or working.exception(), f"{point}: never reached"
+            await asyncio.sleep(0.02)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+    assert world.daemon.process.returncode == -9
+    del world.daemon.environ["PUBKEEP_CRASH"]
+    await world.start()
+    alice = await login(world)
+    await alice.set_policy(SERVICE, BLOG)
+    await equal_to_service(world, blog)
+
+    world.daemon.stop()
+    check_database(world.daemon.database)
+
+
+async def test_killed_at_any_moment_it_comes_back_whole(crashing: World, blog: Author) -> None:
+    world, chance = crashing, random.Random(7)
+    await world.start()
+    await world.synced(await login(world))
+
+    async def write() -> None:
+        number = 20
+        while True:
+            number += 1
+            await blog.publish(SERVICE, BLOG, f"i{chance.randrange(40)}", entry(number))
+            if chance.random() < 0.2:
+                found = await blog.items(SERVICE, BLOG)
+                await blog.retract(SERVICE, BLOG, chance.choice(found)[0])
+
+    async def read() -> None:
+        while True:
+            with contextlib.suppress(PubkeepError):
+                for account in await world.pubkeep.accounts():
+                    await account.get_items(SERVICE, BLOG)
+            await asyncio.sleep(0.01)
+
+    busy = [asyncio.create_task(write()), asyncio.create_task(read())]
+    for _ in range(MOMENTS):
+        await asyncio.sleep(chance.random() * 0.4)
+        world.daemon.kill()
+        check_database(world.daemon.database)
+        await world.start()
+        account = (await until(world.pubkeep.accounts))[0]
+        await account.set_password(PASSWORD)
+        assert not any(task.done() for task in busy)
+    for task in busy:
+        task.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
+
+    await login(world)
+    await equal_to_service(world, blog)
