@@ -184,7 +184,8 @@ class Applier(Part):
             await self.reveal(node)
             self.verify(node)
         last = node.settle.last_event(item.id)
-        if last and last[0] >= confirmation.sent_at and last[1] != item.digest:
+        ours = [payload.digest(item.xml, publisher) for publisher in ("", node.key.account)]  # as our event may be told
+        if last and last[0] >= confirmation.sent_at and last[1] not in ours:
             node.settle.doubt(item.id, confirmation.taken_at)
             node.changed()
         elif not (last and last[0] >= confirmation.sent_at) and not node.hidden:
