@@ -93,6 +93,7 @@ class Nodes(Part):
                 await self._sessions.client(key.account).configure(key, fields)
         self._verify(key, "its configuration was changed by you")
         if (node := self._known.node(key)) is not None:
+            node.described_epoch = -1
             self._applier.tell(node, "configured", None)
 
     async def affiliations(self, key: NodeKey) -> Mapping[str, str]:

@@ -193,13 +193,14 @@ class Writer(Part):
 
     def _ended(self, error: PubkeepError, key: NodeKey, under_way: str, done: Sequence[str], verb: str) -> PubkeepError:
         """The same error, with what became of the items; a write without an answer may have happened."""
-        parts = [f"{verb}: {', '.join(done)}" if done else f"nothing is {verb}"]
-        if isinstance(error, TimedOut) and under_way:
-            parts = [*parts[: len(done)], f"{under_way} may be {verb}"]
-            if (node := self._known.node(key)) is not None:
-                node.settle.doubt(under_way, self._clock.boottime())
-                node.changed()
-                self._applier.settle(node)
+        unsure = isinstance(error, TimedOut) and bool(under_way)
+        if unsure and (node := self._known.node(key)) is not None:
+            node.settle.doubt(under_way, self._clock.boottime())
+            node.changed()
+            self._applier.settle(node)
+        parts = [f"{verb}: {', '.join(done)}"] if done else [] if unsure else [f"nothing is {verb}"]
+        if under_way and (unsure or done):
+            parts.append(f"{under_way} {'may be' if unsure else 'is not'} {verb}")
         return type(error)(f"{error} ({'; '.join(parts)})")
 
 

@@ -186,6 +186,8 @@ class FakeService:
         self._takes(lambda: None)
 
     async def info(self, service: str, node: str = "") -> ServiceInfo:
+        if node and self.deleted:
+            raise NotFound("there is no such node")
         return ServiceInfo((), self.features, {})
 
     async def disco_items(self, service: str, node: str = "") -> tuple[DiscoItem, ...]:

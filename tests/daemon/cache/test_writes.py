@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""A confirmed write is seen by the next read, a refused one changes nothing, an unanswered one is asked for."""
+
+import asyncio
+
+import pytest
+
+from pubkeep.cache.writing import PUBLISH_OPTIONS
+from pubkeep.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, TimedOut
+from pubkeep.model import EventKind, FieldValue, NodeChange
+from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
+from tests.daemon.cache.service import KEY, wire
+
+PRIVATE: dict[str, FieldValue] = {"pubsub#access_model": "whitelist", "pubsub#persist_items": True}
+
+
+def posts(*titles: str) -> list[str]:
+    return [ENTRY.format(title) for title in titles]
+
+
+# ---- items -------------------------------------------------------------------------------------
+
+
+async def test_a_failed_publish_says_what_is_stored_and_sends_no_more(bench: Bench) -> None:
+    bench.service.refused = ("y",)
+
+    with pytest.raises(NotAllowed, match=r"not allowed \(stored: x; y is not stored\)$"):
+        await bench.cache.writer.publish(KEY, posts("1", "2", "3"), ids=["x", "y", "z"])
+
+    assert list(bench.service.items_held) == ["a", "b", "c", "x"]
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3"), ("x", "1")])
+
+
+async def test_a_refused_publish_changes_nothing(bench: Bench) -> None:
+    bench.service.refused = ("a",)
+    before = await bench.state()
+
+    with pytest.raises(NotAllowed, match=r"\(nothing is stored\)$"):
+        await bench.cache.writer.publish(KEY, posts("other"), ids=["a"])
+
+    assert await bench.state() == before
+
+
+async def test_a_failed_retraction_says_what_is_retracted_and_sends_no_more(bench: Bench) -> None:
+    bench.service.refused = ("b",)
+
+    with pytest.raises(NotAllowed, match=r"\(retracted: a; b is not retracted\)$"):
+        await bench.cache.writer.retract(KEY, ["a", "b", "c"])
+
+    assert await bench.state() == ("cache", [("b", "2"), ("c", "3")])
+
+
+@pytest.mark.parametrize("silent", ["lost", "done"])
+async def test_a_publish_without_an_answer_leaves_its_id_to_be_asked_for(bench: Bench, silent: str) -> None:
+    bench.service.silent = "done" if silent == "done" else "lost"
+
+    with pytest.raises(TimedOut, match=r"\(x may be stored\)$"):
+        await bench.cache.writer.publish(KEY, posts("1"), ids=["x"])
+    source, rows = await bench.state()
+
+    assert source == "service"
+    assert rows == list(bench.service.items_held.items())
+    await bench.settled()
+
+
+@pytest.mark.parametrize("silent", ["lost", "done"])
+async def test_a_retraction_without_an_answer_leaves_its_id_to_be_asked_for(bench: Bench, silent: str) -> None:
+    bench.service.silent = "done" if silent == "done" else "lost"
+
+    with pytest.raises(TimedOut, match=r"\(a may be retracted\)$"):
+        await bench.cache.writer.retract(KEY, ["a"])
+
+    assert (await bench.read(ids=("a",))).source == "service"
+    assert (await bench.read(ids=("b",))).source == "cache"
+    await bench.settled()
+
+
+async def test_our_own_publish_told_under_our_name_is_no_other_write(bench: Bench) -> None:
+    async def told() -> None:
+        bench.service.tell(wire("x", "ours", publisher=KEY.account))
+
+    await asyncio.sleep(FAN_OUT)  # the window of the first listing is over
+    bench.service.between = told
+    await bench.cache.writer.publish(KEY, posts("ours"), ids=["x"])
+    answer = await bench.read(ids=("x",), format="json")
+
+    assert (answer.source, answer.page.items[0].title) == ("cache", "ours")
+    assert answer.page.items[0].publisher == KEY.account
+
+
+# ---- publish-options ---------------------------------------------------------------------------
+
+
+async def test_options_that_the_service_does_not_offer_are_refused_before_anything_is_sent(bench: Bench) -> None:
+    with pytest.raises(NotSupported, match=r"does not offer publish-options.*\(nothing is stored\)$"):
+        await bench.cache.writer.publish(KEY, posts("secret"), publish_options=PRIVATE)
+
+    assert bench.service.writes == 0
+
+
+async def test_options_that_were_not_honoured_are_a_conflict_that_says_what_is_stored(bench: Bench) -> None:
+    bench.service.features = frozenset({PUBLISH_OPTIONS})
+    bench.service.form = {"pubsub#access_model": "open", "pubsub#persist_items": True}
+
+    with pytest.raises(Conflict, match=r"pubsub#access_model of the node is open, not whitelist \(stored: x\)$"):
+        await bench.cache.writer.publish(KEY, posts("1", "2"), ids=["x", "y"], publish_options=PRIVATE)
+
+    assert "y" not in bench.service.items_held
+    assert (await bench.read(ids=("x",))).source == "cache"
+
+
+async def test_options_that_the_configuration_does_not_show_are_a_conflict(bench: Bench) -> None:
+    bench.service.features = frozenset({PUBLISH_OPTIONS})
+    bench.service.form = {"pubsub#access_model": "open"}
+
+    with pytest.raises(Conflict, match=r"pubsub#secret of the node is not to be seen"):
+        await bench.cache.writer.publish(KEY, posts("1"), publish_options={"pubsub#secret": True})
+
+
+async def test_honoured_options_go_with_each_item_whatever_type_the_form_has(bench: Bench) -> None:
+    bench.service.features = frozenset({PUBLISH_OPTIONS})
+    bench.service.form = {"pubsub#access_model": "whitelist", "pubsub#persist_items": True, "pubsub#max_items": "256"}
+    options: dict[str, FieldValue] = {
+        "pubsub#access_model": "whitelist",
+        "pubsub#persist_items": "true",
+        "pubsub#max_items": "max",
+    }
+
+    await bench.cache.writer.publish(KEY, posts("1", "2"), publish_options=options)
+
+    assert bench.service.options == [options, options]
+
+
+async def test_options_for_a_node_of_others_are_the_services_word(bench: Bench) -> None:
+    bench.service.features = frozenset({PUBLISH_OPTIONS})
+
+    assert await bench.cache.writer.publish(KEY, posts("1"), ids=["x"], publish_options=PRIVATE) == ("x",)
+
+
+# ---- nodes -------------------------------------------------------------------------------------
+
+
+async def test_a_purge_is_seen_by_the_next_read_and_verified(bench: Bench) -> None:
+    changes: list[NodeChange] = []
+    bench.cache.listeners.append(changes.append)
+
+    await bench.cache.nodes.purge(KEY)
+
+    assert (await bench.read(freshness="cache")).page.items == ()
+    assert (await bench.state())[1] == []
+    assert [(c.what, c.retracted) for c in changes if c.what == "purged"] == [("purged", ("a", "b", "c"))]
+    await bench.settled()
+
+
+async def test_a_purge_that_is_told_before_its_answer_is_one_change(bench: Bench) -> None:
+    changes: list[NodeChange] = []
+    bench.cache.listeners.append(changes.append)
+
+    async def told() -> None:
+        bench.service.tell(kind=EventKind.PURGE)
+
+    bench.service.between = told
+    await bench.cache.nodes.purge(KEY)
+
+    assert [c.what for c in changes].count("purged") == 1
+    await bench.settled()
+
+
+async def test_what_others_publish_during_a_purge_is_asked_for(bench: Bench) -> None:
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("new", "4")
+
+    bench.service.between = overtaken
+    await bench.cache.nodes.purge(KEY)
+
+    assert await bench.state() == ("service", [("new", "4")])
+    await bench.settled()
+
+
+@pytest.mark.parametrize("silent", ["lost", "done"])
+async def test_a_purge_without_an_answer_leaves_the_node_to_be_verified(bench: Bench, silent: str) -> None:
+    bench.service.silent = "done" if silent == "done" else "lost"
+
+    with pytest.raises(TimedOut):
+        await bench.cache.nodes.purge(KEY)
+    held = await bench.read(freshness="cache")
+
+    assert (held.stale, held.reason) == (True, "a purge was not answered")
+    await bench.settled()
+
+
+async def test_a_deletion_without_an_answer_leaves_the_node_to_be_verified(bench: Bench) -> None:
+    bench.service.silent = "lost"
+
+    with pytest.raises(TimedOut):
+        await bench.cache.nodes.delete(KEY)
+
+    assert (await bench.read(freshness="cache")).reason == "a deletion was not answered"
+    await bench.settled()
+
+
+async def test_a_changed_configuration_is_told_and_the_node_verified(bench: Bench) -> None:
+    bench.service.form = {"pubsub#title": "Old", "pubsub#persist_items": True}
+    changes: list[NodeChange] = []
+    bench.cache.listeners.append(changes.append)
+
+    await bench.cache.nodes.configure(KEY, {"pubsub#title": "New"})
+
+    assert await bench.cache.nodes.configuration(KEY) == {"pubsub#title": "New", "pubsub#persist_items": True}
+    assert (await bench.read(freshness="cache")).reason == "its configuration was changed by you"
+    assert "configured" in [change.what for change in changes]
+    await bench.settled()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "nothing to change"),
+        (
+            {"pubsub#nonsense": "x"},
+            "'pubsub#nonsense': .* has no such field; it has pubsub#title, pubsub#persist_items",
+        ),
+        ({"pubsub#title": True}, "'pubsub#title': it is of type s here"),
+        ({"pubsub#persist_items": "1"}, "'pubsub#persist_items': it is of type b here"),
+    ],
+)
+async def test_fields_that_the_form_does_not_have_are_not_sent(
+    bench: Bench, fields: dict[str, FieldValue], words: str
+) -> None:
+    bench.service.form = {"pubsub#title": "Old", "pubsub#persist_items": True}
+
+    with pytest.raises(InvalidArgs, match=words):
+        await bench.cache.nodes.configure(KEY, fields)
+
+    assert bench.service.writes == 0
+    assert (await bench.state())[0] == "cache"
+
+
+async def test_affiliations_are_checked_and_our_own_makes_the_node_be_verified(bench: Bench) -> None:
+    with pytest.raises(InvalidArgs, match="'king' is not one of owner, publisher"):
+        await bench.cache.nodes.set_affiliations(KEY, {"bob@localhost": "king"})
+    with pytest.raises(InvalidArgs, match="nothing to change"):
+        await bench.cache.nodes.set_affiliations(KEY, {})
+    await bench.cache.nodes.set_affiliations(KEY, {"bob@localhost": "publisher"})
+    others = await bench.state()
+    await bench.cache.nodes.set_affiliations(KEY, {KEY.account: "none"})
+
+    assert others[0] == "cache"
+    assert (await bench.read(freshness="cache")).reason == "your affiliation was changed by you"
+    await bench.settled()
+
+
+async def test_a_node_that_lists_nothing_to_us_may_still_say_what_it_is(bench: Bench) -> None:
+    denied = await bench.cache.nodes.discover(KEY)
+    bench.service.form = {"pubsub#title": "Mine"}
+    listed = await bench.cache.nodes.discover(KEY)
+    bench.service.deleted = True
+
+    assert (denied.entries, denied.refused) == ((), "only the owner may list it")
+    assert [entry.name for entry in listed.entries] == ["a", "b", "c"]
+    with pytest.raises(NotFound):
+        await bench.cache.nodes.discover(KEY)
