@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -23,10 +24,10 @@ class Shell:
     def __init__(self, world: World) -> None:
         self._environ = {**world.daemon.environ, "TZ": "UTC", "COLUMNS": "200"}
 
-    async def start(self, *words: str) -> asyncio.subprocess.Process:
+    async def start(self, *words: str, stdin: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
-            PROGRAM, *words, env=self._environ, stdin=pipe, stdout=pipe, stderr=pipe
+            PROGRAM, *words, env=self._environ, stdin=stdin, stdout=pipe, stderr=pipe
         )
 
     async def __call__(self, *words: str, typed: str = "") -> tuple[int, str, str]:
@@ -86,6 +87,74 @@ async def test_the_whole_way_of_a_post(pubkeep: Shell, world: World, blog: Autho
     assert json.loads((await pubkeep("status", "--json"))[1])["State"] == "ready"
     assert (await pubkeep("account", "remove", "alice@localhost"))[1] == "alice@localhost: removed\n"
     assert (await pubkeep("account", "list"))[0] == 3
+
+
+async def test_a_node_is_made_configured_shared_found_emptied_and_deleted(pubkeep: Shell, world: World) -> None:
+    await world.add()
+    node = [SERVICE, "mine"]
+
+    assert (await pubkeep("create", *node, "title=Mine", "pubsub#max_items=50"))[:2] == (0, "mine\n")
+    assert json.loads((await pubkeep("config", "get", *node, "--json"))[1])["pubsub#title"] == "Mine"
+    status, out, errors = await pubkeep("config", "set", *node, "title=Ours = mine", "persist_items=yes")
+    assert status == 0, errors
+    shown = dict(line.split(maxsplit=1) for line in out.splitlines() if " " in line.strip())
+    assert (shown["pubsub#title"], shown["pubsub#persist_items"]) == ("Ours = mine", "yes")
+    assert (await pubkeep("affiliations", "set", *node, "carol@localhost=publisher"))[1].splitlines()[1:] == [
+        "owner        alice@localhost",
+        "publisher    carol@localhost",
+    ]
+    assert "carol@localhost" in (await pubkeep("affiliations", "get", *node, "--json"))[1]
+    assert (await pubkeep("subscriptions", *node))[0] == 3
+    assert (await pubkeep("subscribe", *node))[1] == "subscribed\n"
+    assert "alice@localhost/pubkeep-" in (await pubkeep("subscriptions", SERVICE))[1]
+    assert (await pubkeep("unsubscribe", *node))[1] == "unsubscribed\n"
+    assert "Ours = mine" in (await pubkeep("discover", *node))[1]
+    assert "mine  Ours = mine  pubsub.localhost" in (await pubkeep("discover", SERVICE))[1]
+
+    await pubkeep("publish", *node, "--id", "one", typed=entry(1))
+    status, _, errors = await pubkeep("purge", *node)
+    assert (status, errors) == (2, "pubkeep: delete all items of this node? Nothing was done; say so with --yes\n")
+    assert (await pubkeep("get", *node))[0] == 0
+    assert (await pubkeep("purge", *node, "--yes"))[:2] == (0, "purged\n")
+    assert (await pubkeep("get", *node))[0] == 3
+    assert (await pubkeep("delete", *node, "--yes"))[:2] == (0, "deleted\n")
+    assert "no such node" in (await pubkeep("get", *node))[2]
+
+
+@pytest.mark.parametrize(("typed", "left"), [("yes\n", []), ("y\n", ["one"]), ("\4", ["one"])])
+async def test_at_a_terminal_the_word_must_be_typed(
+    pubkeep: Shell, world: World, bob: Author, typed: str, left: list[str]
+) -> None:
+    alice = await world.add()
+    await bob.create(SERVICE, "mine", max_items="50")
+    await alice.publish(SERVICE, "mine", [entry(1)], ids=["one"])
+    terminal, inside = os.openpty()
+
+    os.write(terminal, typed.encode())
+    process = await pubkeep.start("purge", SERVICE, "mine", stdin=inside)
+    out, _ = await process.communicate()
+    os.close(terminal)
+    os.close(inside)
+
+    assert "Delete all items of this node, for everybody: mine at pubsub.localhost? Type yes:" in out.decode()
+    assert process.returncode == (1 if left else 0)
+    assert [item_id for item_id, _ in await bob.items(SERVICE, "mine")] == left
+
+
+async def test_fields_that_cannot_be_meant_are_refused(pubkeep: Shell, world: World) -> None:
+    alice = await world.add()
+    await alice.create_node(SERVICE, "mine")
+
+    for fields, status, words in (
+        (["title"], 2, "'title' is not KEY=VALUE"),
+        (["title=a", "title=b"], 1, "title: it is given 2 times, and has one value"),
+        (["persist_items=maybe"], 1, "persist_items: 'maybe' is neither yes nor no"),
+        (["nonsense=x"], 1, "config 'pubsub#nonsense': mine at pubsub.localhost has no such field"),
+    ):
+        found = await pubkeep("config", "set", SERVICE, "mine", *fields)
+        assert found[0] == status
+        assert words in found[2]
+    assert "is not JID=AFFILIATION" in (await pubkeep("affiliations", "set", SERVICE, "mine", "bob"))[2]
 
 
 async def test_mistakes_say_what_to_do_and_have_their_status(pubkeep: Shell, world: World) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pubkeep_bridge.cli import render
 from pubkeep_bridge.cli.items import service
-from pubkeep_bridge.cli.run import DONE, NOTHING, USAGE
+from pubkeep_bridge.cli.run import DONE, FAILED, NOTHING, USAGE
 from pubkeep_bridge.client.client import Pubkeep
 from pubkeep_bridge.client.errors import STANDARD, InvalidArgs
 
@@ -26,8 +26,8 @@ async def create(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
 async def delete(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Delete a node at the service."""
     account = await pubkeep.account(arguments.account)
-    if not _confirmed(arguments, "Delete this node"):
-        return USAGE
+    if refused := _refused(arguments, "Delete this node"):
+        return refused
     await account.delete_node(service(arguments), arguments.node)
     return _done(arguments, "deleted", {"node": arguments.node})
 
@@ -35,8 +35,8 @@ async def delete(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
 async def purge(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Delete all items at the service."""
     account = await pubkeep.account(arguments.account)
-    if not _confirmed(arguments, "Delete all items of this node"):
-        return USAGE
+    if refused := _refused(arguments, "Delete all items of this node"):
+        return refused
     await account.purge_node(service(arguments), arguments.node)
     return _done(arguments, "purged", {"node": arguments.node})
 
@@ -114,15 +114,20 @@ async def discover(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _confirmed(arguments: argparse.Namespace, what: str) -> bool:
-    """Whether it is meant: --yes, or the word typed at a terminal."""
+def _refused(arguments: argparse.Namespace, what: str) -> int:
+    """The exit status where it is not meant; 0 after --yes, or after the word was typed at a terminal."""
     if arguments.yes:
-        return True
+        return DONE
     if not sys.stdin.isatty():
         render.note(f"pubkeep: {what.lower()}? Nothing was done; say so with --yes")
-        return False
-    question = f"{what}, for everybody: {arguments.node} at {arguments.service}? Type yes: "
-    return input(render.clean(question)).strip() == "yes"
+        return USAGE
+    print(
+        render.clean(f"{what}, for everybody: {arguments.node} at {arguments.service}? Type yes: "), end="", flush=True
+    )
+    if sys.stdin.readline().strip() == "yes":
+        return DONE
+    render.note("pubkeep: nothing was done")
+    return FAILED
 
 
 def _values(given: list[tuple[str, str]], form: Mapping[str, Value]) -> dict[str, Value]:

@@ -34,6 +34,7 @@ _WORDS = {
     "subscription-required": "a subscription is required",
     "conflict": "it is there already, or a precondition is not met",
     "feature-not-implemented": "the service cannot do this",
+    "not-acceptable": "the service does not accept these values",
     "remote-server-not-found": "the server was not found",
     "remote-server-timeout": "the server did not answer",
     "service-unavailable": "nobody answers at this address",
