@@ -304,7 +304,7 @@ class NodeRecord:
     reason: str = ""
     analysis: Analysis | None = None
     wanted_by: str = ""
-    """`analyser`, `request` after Synchronise, or `policy`."""
+    """`analyser`, `contact` (an analyser, at a contact's event), `request` after Synchronise, or `policy`."""
     copy: Copy = Copy.NONE
     items: int = 0
     newest: int = 0

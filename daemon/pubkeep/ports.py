@@ -268,6 +268,9 @@ class SessionListener(Protocol):
     def path_lost(self, account: str, service: str) -> None:
         """A sign of loss on the way to this service (remote-server-*, service-unavailable)."""
 
+    def contacts(self, account: str, contacts: frozenset[str]) -> None:
+        """Bare JIDs whose presence the account sees: the roster came, or changed."""
+
     async def handle(self, event: NodeEvent) -> None:
         """An event, in the inbox of its node."""
 

@@ -135,6 +135,10 @@ class Registry:
 
     # -- ports.Analysers -------------------------------------------------------------------------
 
+    def interests(self) -> frozenset[str]:
+        """Names of PEP nodes that are wanted; such a node is called as its payload's namespace (XEP-0163 3)."""
+        return frozenset(each.node or each.namespace for each in self._analysers.values() if each.to_sync)
+
     @property
     def by_namespace(self) -> bool:
         """See ports.Analysers."""

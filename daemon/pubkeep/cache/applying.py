@@ -59,6 +59,8 @@ class Applier(Part):
         node = self._known.node(event.node)
         if node is None:
             return
+        if self._known.notifies(event.node) and not node.hidden and node.subscribed_epoch != node.link.epoch:
+            self.verify(node)  # it wakes us and proves nothing
         if node.hidden or not (node.record.subscribed or node.subscribed_epoch == node.link.epoch):
             node.dropped_events += 1
             return

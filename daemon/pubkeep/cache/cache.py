@@ -132,9 +132,18 @@ class Cache(Part):
             if node.key.service == service:
                 self._scheduler.want(node)
 
+    def contacts(self, account: str, contacts: frozenset[str]) -> None:
+        self._known.contacts[account] = contacts
+        for node in self._known.nodes(account):
+            if node.record.wanted_by == "contact" and node.key.service not in contacts and not node.key.is_own_pep:
+                self._drop_later(node)
+
     async def handle(self, event: NodeEvent) -> None:
         self._reader.forget_refusal(event.node)
-        await self._applier.handle(event)
+        if self._known.node(event.node) is None and event.items and self._known.notifies(event.node):
+            await self._reader.notice(event)
+        else:
+            await self._applier.handle(event)
 
     # -- what frontends ask ----------------------------------------------------------------------
 

@@ -118,7 +118,7 @@ class Node:
             return self.policy.sync == "never"
         if self.record.wanted_by == "policy":  # of earlier
             return analysis is None or not analysis.to_sync
-        return self.record.wanted_by == "analyser" and analysis is not None and not analysis.to_sync
+        return self.record.wanted_by in ("analyser", "contact") and analysis is not None and not analysis.to_sync
 
     @property
     def untold(self) -> tuple[str, ...]:
@@ -167,6 +167,8 @@ class Known:
         self._nodes: dict[NodeKey, Node] = {}
         self._live: set[str] = set()
         self._policies: dict[NodeKey, Policy] = {}
+        self.contacts: dict[str, frozenset[str]] = {}
+        """By account: whose PEP events are wanted."""
 
     def live(self, account: str) -> bool:
         """Whether the session is up, and nothing that it carried is missing."""
@@ -175,6 +177,10 @@ class Known:
     def link(self, account: str, service: str) -> Link:
         """The link, made at the first question."""
         return self._links.setdefault((account, service), Link(self._settings))
+
+    def notifies(self, key: NodeKey) -> bool:
+        """Whether an event for the node may come unasked: it is a contact's, or the account's own (XEP-0163 4.3)."""
+        return key.is_own_pep or key.service in self.contacts.get(key.account, ())
 
     def policy(self, key: NodeKey) -> Policy:
         """What a person decided about the node."""

@@ -12,7 +12,7 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut, Unavailable
-from pubkeep.model import Analysis, Copy, Listing, NodeKey, NodeRecord, NodeState
+from pubkeep.model import Analysis, Copy, Listing, NodeEvent, NodeKey, NodeRecord, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
 
 PATIENCE = 5.0
@@ -294,7 +294,14 @@ class Reader(Part):
                 self._analysed.popitem(last=False)
         return analysis
 
-    async def adopt(self, key: NodeKey, analysis: Analysis | None, wanted_by: str) -> Node:
+    async def notice(self, event: NodeEvent) -> None:
+        """A contact's node shows itself: what an analyser wants of it is fetched in its turn, not taken from here."""
+        key = event.node
+        analysis = await self._analysers.analyse(key, event.items[-1])
+        if analysis is not None and analysis.to_sync and self._known.policy(key).sync == "auto":
+            await self.adopt(key, analysis, "contact", urgent=False)
+
+    async def adopt(self, key: NodeKey, analysis: Analysis | None, wanted_by: str, *, urgent: bool = True) -> Node:
         """Somebody wants this node from now on."""
         async with self._adopting:  # several first readers at once make one row
             if (node := self._known.node(key)) is None:
@@ -302,7 +309,7 @@ class Reader(Part):
                 node = self._known.add(await self._store.save_node(record))
                 self._analysed.pop(key, None)
                 self._applier.tell(node, "state", None)
-        self._planner.want(node, urgent=True)
+        self._planner.want(node, urgent=urgent)
         return node
 
     @staticmethod

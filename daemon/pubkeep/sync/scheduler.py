@@ -29,6 +29,8 @@ LAST_DELAY = 3600.0
 LEASE_EVERY = 45.0
 """Seconds between two signs of life of a service of which nodes are being read."""
 DAY = 86400.0
+PACE = 0.5
+"""Seconds between two nodes that nobody reads."""
 NAMED = 1000
 """Ids of each kind that the result of a verification names at most."""
 READ_LATELY = 600.0
@@ -70,7 +72,8 @@ class Scheduler(Part):
             node.urgent = True
             node.next_attempt = now if node.failures == 0 else min(node.next_attempt or now, now + FIRST_DELAY)
         elif node.next_attempt is None:
-            node.next_attempt = now
+            others = sum(n.next_attempt is not None for n in self._known.nodes()) if now - node.read_at > DAY else 0
+            node.next_attempt = now + others * PACE
         self._wake.set()
 
     def settle(self, node: Node) -> None:
@@ -81,9 +84,16 @@ class Scheduler(Part):
             self._wake.set()
 
     def session_started(self, account: str) -> None:
-        """All nodes of the account need a new proof, those read last first; old failures do not count."""
+        """All nodes of the account need a new proof, those read last first; old failures do not count.
+
+        Those that nobody has read since the start come one by one, so that a login is no storm.
+        """
+        now = self._clock.boottime()
+        unread = 0
         for node in self._known.nodes(account):
-            node.failures, node.next_attempt = 0, self._clock.boottime()
+            node.failures, node.next_attempt = 0, now
+            if now - node.read_at > DAY:
+                node.next_attempt, unread = now + unread * PACE, unread + 1
         self._wake.set()
 
     def synchronise(self, node: Node) -> Job:

@@ -4,6 +4,7 @@
 * sessions.py    all accounts (ports.Sessions)
 * session.py     the life of one account: connect, resume, back off, give up
 * stream.py      slixmpp's client, with the limits and the fidelity that it lacks
+* presence.py    being available, +notify, the roster
 * requests.py    IQs: a bounded number in flight, what becomes of them at a cut
 * pubsub.py      XEP-0060 requests (ports.PubSubClient)
 * events.py      <message><event/></message> -> NodeEvent

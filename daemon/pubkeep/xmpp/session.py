@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -22,6 +22,7 @@ from pubkeep.model import Account, AccountState
 from pubkeep.ports import SessionListener, SessionStatus
 from pubkeep.xmpp import events
 from pubkeep.xmpp.inbox import Inbox
+from pubkeep.xmpp.presence import Presence
 from pubkeep.xmpp.pubsub import PubSub
 from pubkeep.xmpp.requests import Request, Requests
 from pubkeep.xmpp.stream import CLIENT, Stream
@@ -57,6 +58,7 @@ class Session:
         tell: Callable[[str, SessionStatus], None],
         settings: XmppSection,
         clock: Clock,
+        interests: Iterable[str],
     ) -> None:
         self.account = account
         self._inbox = inbox
@@ -83,6 +85,8 @@ class Session:
         )
         self._requests = Requests(self._stream.send_element, clock, settings.reply_timeout)
         self.pubsub = PubSub(account.jid, full_jid, self._requests, inbox, listener)
+        self._presence = Presence(self._stream, interests, self._know)
+        self._announcing: asyncio.Task[None] | None = None
         self._connect_handlers()
         self._life = asyncio.create_task(self._run())
 
@@ -99,8 +103,10 @@ class Session:
         self._requests.fail_all("the account was disconnected meanwhile")
         if was_online:
             self._listener.session_lost(self.account.jid)
-        self._life.cancel()
-        await asyncio.gather(self._life, return_exceptions=True)
+        ending = [task for task in (self._life, self._announcing) if task is not None]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         self._stream.cancel_connection_attempt()
         try:
             with contextlib.suppress(TimeoutError):
@@ -259,9 +265,8 @@ class Session:
             self._end(_End.LOST, f"the server ended the stream: {error['condition']}")
 
     def _session_start(self, _: object) -> None:
-        """A new session (RFC 6121 4.7.2.3): at priority -1 the user's own messages go past us."""
-        presence = self._stream.make_presence(ppriority=-1)
-        presence.send()
+        """A new session (RFC 6121 4.7.2.3)."""
+        self._announcing = asyncio.create_task(self._presence.announce())
         self._barriers += 1  # a ping of the old session proves nothing of this one
         self._reached()
         self._requests.session_started()
@@ -290,6 +295,9 @@ class Session:
         if self._up is not None and not self._up.done():
             self._up.set_result(None)
         self._say(AccountState.ONLINE)
+
+    def _know(self, contacts: frozenset[str]) -> None:
+        self._listener.contacts(self.account.jid, contacts)
 
     def _event(self, message: ET.Element) -> None:
         for event in events.read(message, self.account.jid, self._clock.boottime()):

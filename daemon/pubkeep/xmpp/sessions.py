@@ -26,6 +26,8 @@ class Sessions:
         self._passwords: dict[str, str] = {}
         self.listener: SessionListener
         """The cache; set before the first start."""
+        self.interests: frozenset[str] = frozenset()
+        """Nodes of which contacts' events are wanted (XEP-0163 4)."""
         self.tell: Callable[[str, SessionStatus], None]
         """Told each change of state; set before the first start."""
 
@@ -34,7 +36,7 @@ class Sessions:
         await self.stop(account.jid)
         self._passwords[account.jid] = password
         self._sessions[account.jid] = Session(
-            account, password, self._inbox, self.listener, self.tell, self._settings, self._clock
+            account, password, self._inbox, self.listener, self.tell, self._settings, self._clock, self.interests
         )
 
     async def stop(self, account: str) -> None:
