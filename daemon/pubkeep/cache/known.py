@@ -60,6 +60,8 @@ class Proof:
 
     epoch: int
     verified_at: float
+    hidden: tuple[str, ...] = ()
+    """Kinds of change that may have happened since `verified_at` and before this epoch, and that did not show."""
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +125,8 @@ class Node:
     @property
     def untold(self) -> tuple[str, ...]:
         """Kinds of change that this service is not known to tell of this node."""
-        return traits.untold(self.key, self.told, self.link.traits.revoked)
+        hidden = self.proof.hidden if self.proof else ()
+        return (*hidden, *traits.untold(self.key, self.told, self.link.traits.revoked))
 
     @property
     def hidden(self) -> bool:

@@ -20,6 +20,8 @@ from pubkeep.sync.pager import Pager
 EMPTIED = 10
 """A node of so many items that is listed as empty, without a purge, is listed a second time."""
 
+MOVED_AWAY = "the node or the connection was replaced meanwhile"
+
 Progress = Callable[[int, int], None]
 """Called with the items listed so far and their number, 0 where the service does not say."""
 
@@ -71,7 +73,7 @@ class Lister(Part):
         async def take(listing: Listing) -> None:
             nonlocal outcome
             if (epoch, incarnation) != (node.link.epoch, node.incarnation):
-                outcome = Outcome(proved=False, reason="the node or the connection was replaced meanwhile", again=True)
+                outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
             if node.hidden:
                 await self._applier.reveal(node)
@@ -123,12 +125,12 @@ class Lister(Part):
         epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
         outcome = Outcome(proved=False)
         if node.link.traits.reversed is None:
-            await self._direction(node, client)
+            await self.direction(node, client)
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
             if (epoch, incarnation, holes) != (node.link.epoch, node.incarnation, node.holes):
-                outcome = Outcome(proved=False, reason="the node or the connection was replaced meanwhile", again=True)
+                outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
             if node.hidden:
                 await self._applier.reveal(node)
@@ -151,7 +153,7 @@ class Lister(Part):
         self._applier.settle(node)
         return outcome
 
-    async def _direction(self, node: Node, client: PubSubClient) -> None:
+    async def direction(self, node: Node, client: PubSubClient) -> None:
         """Whether the newest come first: the single newest stands at one end of the two newest."""
         ends: list[list[str]] = []
 

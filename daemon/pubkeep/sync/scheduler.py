@@ -50,6 +50,8 @@ class Scheduler(Part):
         self._syncs: dict[Node, asyncio.Task[None]] = {}
         self._watchers: dict[Node, list[Job]] = {}
         """Jobs that are told of the synchronisation under way."""
+        self._began: dict[Node, float] = {}
+        """When the listing of a whole node, now under way, began."""
         self._queued: dict[Node, list[Job]] = {}
         """Jobs of the next one."""
         self._settling: dict[Node, asyncio.Task[None]] = {}
@@ -119,12 +121,17 @@ class Scheduler(Part):
         job = self._jobs.start(kind, node.key)
         job.cancel = lambda: self._cancel(node, job)
         node.failures = 0
-        if kind == "synchronise" and node in self._watchers:
-            self._watchers[node].append(job)
+        if kind == "synchronise" and self._unfinished(node):
+            self._watchers.setdefault(node, []).append(job)
         else:  # what is verified is what the service has from now on
             self._queued.setdefault(node, []).append(job)
             self.want(node, urgent=True)
         return job
+
+    def _unfinished(self, node: Node) -> bool:
+        """Whether all of it is being listed, and nothing is proved yet."""
+        began = self._began.get(node)
+        return began is not None and (node.proof is None or node.proof.verified_at < began)
 
     def drop(self, node: Node) -> None:
         """Nobody wants the node any more."""
@@ -219,10 +226,12 @@ class Scheduler(Part):
         report = self._reports[node] = Report(repair=node not in self._compare)
         self._compare.discard(node)
         self._watchers[node] = self._queued.pop(node, [])
+        briefly = not self._watchers[node] and self._syncer.can_catch_up(node)
+        if not briefly:
+            self._began[node] = self._clock.boottime()
         try:
             progress(0, 0)
-            outcome = await self._syncer.synchronise(node, progress, report)
-            await self._keep_traits(node)
+            outcome = await self._syncer.synchronise(node, progress, report, briefly=briefly)
         except (NotAllowed, NotFound) as error:
             self._end_jobs(node, error)
         except PubkeepError as error:
@@ -238,7 +247,12 @@ class Scheduler(Part):
         else:
             if outcome.proved:
                 node.failures = 0
+                if not self._known.needs_proof(node) and node.subscribed_epoch == node.link.epoch:
+                    node.next_attempt = None  # who wished for it meanwhile has it
                 self._end_jobs(node, None)
+                await self._keep_traits(node)
+                if self._queued.get(node):
+                    self.want(node, urgent=True)
             elif outcome.final:
                 self._end_jobs(node, NotSupported(outcome.reason))
             else:
@@ -260,6 +274,7 @@ class Scheduler(Part):
 
     def _end_jobs(self, node: Node, error: PubkeepError | None) -> None:
         report = self._reports.pop(node, Report())
+        self._began.pop(node, None)
         for job in self._watchers.pop(node, []):
             if error is None and job.kind == "verify":
                 ids = {"missing": report.missing, "extra": report.extra, "different": report.different}
@@ -274,8 +289,12 @@ class Scheduler(Part):
         link = node.link
         if link.traits != link.kept:
             kept = link.traits
-            await self._store.save_traits(node.key.account, node.key.service, kept)
-            link.kept = kept
+            try:
+                await self._store.save_traits(node.key.account, node.key.service, kept)
+            except PubkeepError as error:
+                log.warning("%s: what it showed of itself could not be stored: %s", node.key.service, error)
+            else:
+                link.kept = kept
 
     async def _settle(self, node: Node) -> None:
         try:

@@ -10,6 +10,7 @@ from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused
 from pubkeep.model import ItemsQuery, Listing, NodeState
 from pubkeep.ports import PubSubClient
+from pubkeep.sync.catching_up import CatchUp
 from pubkeep.sync.listing import Lister, Outcome, Progress, Report
 
 RSM = "http://jabber.org/protocol/rsm"
@@ -30,9 +31,13 @@ class Syncer(Part):
         super().__init__(tools)
         self._applier = applier
         self._lister = Lister(tools, applier)
+        self._catch_up = CatchUp(tools, applier, self._lister)
 
-    async def synchronise(self, node: Node, progress: Progress, report: Report) -> Outcome:
+    async def synchronise(self, node: Node, progress: Progress, report: Report, *, briefly: bool = False) -> Outcome:
         """Bring a node to `synced`; with `report.repair` unset only compare, and leave a doubt where it differs.
+
+        Args:
+            briefly: what a few requests prove is enough (catching_up.py); else all of it is listed.
 
         Raises:
             NotFound, NotAllowed: the service's verdict; the node is gone or denied now.
@@ -44,6 +49,10 @@ class Syncer(Part):
             client = self._sessions.client(node.key.account)
             await self._learn(node, client)
             await self._subscribe(node, client)
+            if briefly:
+                caught_up = await self._catch_up.catch_up(node, client)
+                if caught_up is not None and caught_up.proved:
+                    return caught_up
             outcome = await self._list(node, client, progress, report)
             if outcome.emptied:
                 await asyncio.sleep(max(node.link.fan_out, SECOND_LOOK))
@@ -62,6 +71,10 @@ class Syncer(Part):
         finally:
             node.syncing = False
             node.changed()
+
+    def can_catch_up(self, node: Node) -> bool:
+        """Whether a few requests may prove enough."""
+        return self._catch_up.applies(node)
 
     # -- before ----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 """A cache with a real store over the fake service."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,12 @@ class Bench:
             while not job.ended:
                 await asyncio.sleep(0.01)
         return job
+
+    async def reconnect(self, between: Callable[[], None] = lambda: None) -> None:
+        """Another session; what happens in between is told to nobody."""
+        self.cache.session_lost(KEY.account)
+        between()
+        self.cache.session_started(KEY.account)
 
     async def settled(self) -> None:
         """Wait until reads come from the cache, and are what the service has."""

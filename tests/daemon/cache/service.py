@@ -64,6 +64,8 @@ class FakeService:
         self.silent: Literal["", "lost", "done"] = ""
         """Writes are not answered; they came too late, or were done all the same."""
         self.writes = 0
+        self.shows_ids = True
+        """False: disco#items lists nothing, as ejabberd does where access is refused."""
         """Requests of type set that came in."""
         self._clock = Clock()
 
@@ -193,7 +195,7 @@ class FakeService:
     async def disco_items(self, service: str, node: str = "") -> tuple[DiscoItem, ...]:
         if not self.form:
             raise NotAllowed("only the owner may list it")
-        return tuple(DiscoItem(service, "", item_id) for item_id in self.items_held)
+        return tuple(DiscoItem(service, "", item_id) for item_id in self.items_held if self.shows_ids)
 
     async def _in_order(self, sent_at: float, work: Callable[[], Awaitable[Any]]) -> Any:
         self.listener.answered(KEY.account, KEY.service, sent_at)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""After an interruption: ids and the newest items prove as much as a listing, or nothing."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pubkeep.model import ItemsQuery
+from pubkeep.sync.catching_up import HIDDEN_EDIT, OVERLAP, WORTH_IT, fits
+from tests.daemon.cache.conftest import Bench, bench
+from tests.daemon.cache.service import KEY
+
+__all__ = ["bench"]
+CHANGES = st.lists(st.tuples(st.sampled_from(["new", "edit", "touch", "retract"]), st.integers(0, 59)), max_size=12)
+
+
+@given(changes=CHANGES, newest_first=st.booleans(), extra=st.integers(0, 30))
+def test_what_fits_is_the_list_of_the_service(changes: list[tuple[str, int]], newest_first: bool, extra: int) -> None:
+    held = [f"i{n}" for n in range(60)]
+    service, changed = list(held), set()
+    for number, (kind, at) in enumerate(changes):
+        item_id = f"n{number}" if kind == "new" else f"i{at}"
+        present = item_id in service
+        if present:
+            service.remove(item_id)
+        if kind != "retract" and (present or kind == "new"):
+            service.append(item_id)
+            changed |= {item_id} if kind != "touch" else set()
+    head = service[-(len(changed) + OVERLAP + extra) :]
+    listed = service[::-1] if newest_first else service
+
+    order = fits(held, list(listed), head, changed & set(head))
+
+    assert order in (None, service)
+    if all(kind != "touch" for kind, _ in changes) and extra >= len(changes):
+        assert order == service
+
+
+@pytest.fixture
+async def large(bench: Bench) -> Bench:
+    """A synced node of a service like Prosody, worth catching up."""
+    bench.cache._known.link(KEY.account, KEY.service).learn(order="publish", reversed=False)
+    bench.service.items_held = {f"i{n}": str(n) for n in range(WORTH_IT + 20)}
+    await bench.synchronise()
+    bench.service.asked.clear()
+    bench.service.form = {"pubsub#title": "readable"}
+    return bench
+
+
+async def caught_up(bench: Bench, change: Callable[[], None]) -> list[ItemsQuery]:
+    """What was asked for after another session began, until the copy is synced and equal."""
+    await bench.reconnect(change)
+    async with asyncio.timeout(10):
+        while bench.cache.explain(KEY)["state"] != "synced":
+            await asyncio.sleep(0.01)
+    asked = list(bench.service.asked)
+    answer = await bench.read(max=1000, format="json")
+    assert answer.source == "cache"
+    assert [(row.id, row.title) for row in answer.page.items] == list(bench.service.items_held.items())
+    return asked
+
+
+def whole(asked: list[ItemsQuery]) -> bool:
+    return any(query.max_items is None and not query.ids for query in asked)
+
+
+async def test_what_came_and_went_is_caught_up_without_listing_all(large: Bench) -> None:
+    def change() -> None:
+        large.service.publish_elsewhere("new", "1", told=False)
+        large.service.publish_elsewhere("i5", "edited", told=False)
+        del large.service.items_held["i7"]
+
+    asked = await caught_up(large, change)
+
+    assert not whole(asked)
+    assert HIDDEN_EDIT in (await large.read()).untold
+
+
+async def test_where_nothing_happened_little_is_asked(large: Bench) -> None:
+    asked = await caught_up(large, lambda: None)
+
+    assert [query.max_items for query in asked] == [OVERLAP]
+
+
+async def test_where_much_happened_all_is_listed(large: Bench) -> None:
+    def change() -> None:
+        for n in range(WORTH_IT):
+            large.service.publish_elsewhere(f"i{n}", "edited", told=False)
+
+    assert whole(await caught_up(large, change))
+
+
+async def test_an_order_that_shows_no_edits_is_listed_whole(large: Bench) -> None:
+    large.cache._known.link(KEY.account, KEY.service).learn(order="creation")
+
+    assert whole(await caught_up(large, lambda: None))
+
+
+async def test_a_list_of_ids_that_is_empty_proves_nothing(large: Bench) -> None:
+    large.service.shows_ids = False
+
+    assert whole(await caught_up(large, lambda: None))
+
+
+async def test_who_asks_for_a_synchronisation_gets_a_whole_one(large: Bench) -> None:
+    large.cache.session_lost(KEY.account)
+    large.cache.session_started(KEY.account)
+
+    await large.synchronise()
+
+    assert whole(large.service.asked)
+    assert HIDDEN_EDIT not in (await large.read()).untold
