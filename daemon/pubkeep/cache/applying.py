@@ -159,26 +159,42 @@ class Applier(Part):
 
     # -- answers ---------------------------------------------------------------------------------
 
-    async def feed(self, node: Node, listing: Listing, ids: Collection[str] | None) -> None:
-        """Let the copy learn from an answer that a caller asked for; it covers these ids, None: the newest.
+    async def feed(
+        self, node: Node, listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None
+    ) -> None:
+        """Let the copy learn from an answer that a caller got: the next answer must not be an older one.
 
         A difference that no event explains shows that a change was kept from us: the node is verified.
+
+        Args:
+            ids: what it covers; None: the newest.
+            everything: all ids of the node, where this answer ends a list of the whole.
         """
         whole = node.record.copy is Copy.WHOLE and not node.hidden
-        asked = [item.id for item in listing.items] + list(ids or ())
-        held = await self._store.digests(node.record.number, asked) if whole else {}
+        held = await self._store.digests(node.record.number) if whole else {}
         new_items, shown = await self.convert(node, listing.items, held)
         racing = node.settle.answered(listing.sent_at, listing.taken_at, ids, shown)
         if whole:
-            news = [item for item in new_items if not node.settle.unsettled((item.id,))]
-            gone = [i for i in ids or () if i in held and i not in shown and not node.settle.unsettled((i,))]
-            if news or gone:
+            settled = [item for item in new_items if not node.settle.unsettled((item.id,))]
+            absent = _absent(list(held), listing, ids, everything)
+            gone = [item_id for item_id in absent if not node.settle.unsettled((item_id,))]
+            if settled or gone:
                 node.punch("the service had changes that it did not tell")
-                await self.write(node, news, removals=gone)
+                await self.write(node, settled, removals=gone)
+                self.verify(node)
+            elif ids is None and self._otherwise_ordered(node, list(held), listing):
+                node.punch("the service has the newest in another order")
                 self.verify(node)
         if racing:
             node.changed()
             self.settle(node)
+
+    @staticmethod
+    def _otherwise_ordered(node: Node, held: list[str], listing: Listing) -> bool:
+        listed = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1]
+        ours = [item_id for item_id in held if item_id in set(listed)]
+        known = [item_id for item_id in listed if item_id in held]
+        return len(listed) > 1 and ours != known and not node.settle.order_ids
 
     async def confirm(self, node: Node, item: NewItem, confirmation: Confirmation) -> None:
         """Our own publish was confirmed: the next read sees it, unless an event for the id says otherwise."""
@@ -289,6 +305,23 @@ class Applier(Part):
         )
         for listener in self.listeners:
             listener(change)
+
+
+def _absent(
+    held: list[str], listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None
+) -> list[str]:
+    """Which of the ids held, oldest first, an answer shows to be gone."""
+    shown = {item.id for item in listing.items}
+    if everything is not None:
+        return [item_id for item_id in held if item_id not in everything]
+    if ids is not None:
+        asked = set(listing.query.ids)
+        return [item_id for item_id in held if item_id in asked and item_id not in shown]
+    cut = listing.rsm is not None and (listing.rsm.count or 0) > len(shown)
+    if listing.query.max_items is not None and len(shown) < listing.query.max_items and not cut:
+        return [item_id for item_id in held if item_id not in shown]  # fewer than asked: there are no more
+    oldest = next((at for at, item_id in enumerate(held) if item_id in shown), len(held))
+    return [item_id for item_id in held[oldest:] if item_id not in shown]
 
 
 async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, item: WireItem) -> Parsed:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pubkeep import payload
 from pubkeep.cache.applying import parse
 from pubkeep.cache.known import Link
-from pubkeep.errors import InvalidArgs, LimitExceeded, NotSupported
+from pubkeep.errors import InvalidArgs, LimitExceeded, NotSupported, Unavailable
 from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, WireItem
 from pubkeep.ports import Analysers, PubSubClient
 from pubkeep.questions import ItemsRequest, Page
@@ -26,11 +26,18 @@ DEFAULT_MAX = 50
 ROW_OVERHEAD = 200
 """Bytes a row takes beside its XML and JSON, roughly."""
 
-Feed = Callable[[Listing, Collection[str] | None], Awaitable[None]]
+Feed = Callable[[Listing, Collection[str] | None, Collection[str] | None], Awaitable[None]]
+"""Given an answer, the ids that it covers (None: the newest), and all ids of the node where it ends a whole list."""
+WALKS = 3
+"""So often a list is begun anew where it changed while it was read."""
 
 
 class NoAnchor(Exception):
     """The node is there, but has no such item to count from: it says nothing against the node."""
+
+
+class _Changed(Exception):
+    """The pages do not fit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ async def ask(
     """
 
     async def take(listing: Listing, ids: Collection[str] | None) -> Listing:
-        await feed(listing, ids)
+        await feed(listing, ids, None)
         return listing
 
     if request.ids is not None:
@@ -86,7 +93,12 @@ async def ask(
         newest = await _newest(client, link, key, request.max if request.max is not None else DEFAULT_MAX, take)
         if newest is not None:
             return newest
-    return await _part_of_all(client, link, key, request, take, max_items)
+    for _ in range(WALKS):
+        try:
+            return await _part_of_all(client, link, key, request, feed, max_items)
+        except _Changed:
+            continue
+    raise Unavailable(f"{key.node} at {key.service}: it changed each time while it was listed; try again")
 
 
 async def _newest(
@@ -118,15 +130,21 @@ async def _part_of_all(
     link: Link,
     key: NodeKey,
     request: ItemsRequest,
-    take: Callable[[Listing, Collection[str] | None], Awaitable[Listing]],
+    feed: Feed,
     max_items: int,
 ) -> Asked:
     """List the whole node and cut the part out: anchors and positions mean nothing on the wire."""
     pager = Pager(bool(link.traits.rsm), max_items)
     items: list[WireItem] = []
+
+    async def take(listing: Listing) -> None:
+        items.extend(pager.take(listing))
+        await feed(listing, [item.id for item in listing.items], pager.ids if pager.ended and not pager.fault else None)
+
     while (query := pager.query()) is not None:
-        listing = await client.items(key, query, lambda got: take(got, [item.id for item in got.items]))
-        items += pager.take(listing)
+        await client.items(key, query, take)
+    if pager.fault and len(pager.ids) <= max_items:
+        raise _Changed
     if pager.fault:
         raise LimitExceeded(f"{key.node} at {key.service}: {pager.fault}")
     number = request.max if request.max is not None else DEFAULT_MAX

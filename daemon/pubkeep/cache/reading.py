@@ -11,7 +11,7 @@ from pubkeep.cache import asking
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Analysis, Copy, Listing, NodeEvent, NodeKey, NodeRecord, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
 
@@ -234,6 +234,8 @@ class Reader(Part):
         self._background.add(task)
         task.add_done_callback(self._done)
         await asyncio.wait({task}, timeout=PATIENCE)
+        if task.cancelled():
+            raise NotReady("the daemon stops; ask again when it is back")
         if task.done() and not isinstance(task.exception(), Unavailable | TimedOut):
             return task.result()
         if self._holds(node):
@@ -249,9 +251,9 @@ class Reader(Part):
         link = self._known.link(key.account, key.service)
         client = self._sessions.client(key.account)
 
-        async def feed(listing: Listing, ids: Collection[str] | None) -> None:
+        async def feed(listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None) -> None:
             if (wanted := self._known.node(key)) is not None:
-                await self._applier.feed(wanted, listing, ids)
+                await self._applier.feed(wanted, listing, ids, everything)
 
         try:
             asked = await asking.ask(client, link, key, request, feed, self._settings.max_items)

@@ -46,7 +46,7 @@ class Store(Learnt, Reading, Finding):
         readers = Readers(path)
         try:
             await writer.call(lambda engine: migrate(engine, path))
-            counter, last = await writer.run(lambda connection: _counter(connection, clock.wall()))
+            counter, last = await writer.run(lambda connection: first_numbers(connection, clock.wall()))
             await readers.open()
         except BaseException:
             await readers.close()
@@ -197,7 +197,7 @@ class Store(Learnt, Reading, Finding):
         return ItemChanges(connection, node, self._counter, self._clock.wall())
 
 
-def _counter(connection: Connection, wall: int) -> tuple[Counter, int]:
+def first_numbers(connection: Connection, wall: int) -> tuple[Counter, int]:
     """Go on above everything that was ever given: what is stored, and the present time in microseconds.
 
     The row of node 0 says where this database's history begins. Returns the last number stored, too: the

@@ -15,7 +15,7 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, NotSupported, PubkeepError, Unavailable
-from pubkeep.model import NodeState
+from pubkeep.model import Copy, NodeState
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.listing import Report
 from pubkeep.sync.settling import Settler
@@ -79,7 +79,9 @@ class Scheduler(Part):
         self._wake.set()
 
     def settle(self, node: Node) -> None:
-        """Plan to end the doubts of a node, if there are any."""
+        """Plan to end the doubts of a node, if there are any; where nothing is held, its synchronisation ends them."""
+        if node.record.copy is Copy.NONE or node.hidden:
+            return
         due = node.settle.next_due(self._clock.boottime())
         if due is not None:
             self._settle_due[node] = due
@@ -298,15 +300,15 @@ class Scheduler(Part):
 
     async def _settle(self, node: Node) -> None:
         try:
-            if not await self._settler.settle(node):
-                node.punch("the order of the newest items could not be settled")
-                self.want(node)
+            if await self._settler.settle(node):
+                self.settle(node)
+                return
+            node.punch("the order of the newest items could not be settled")
         except Unavailable:
             return  # a new session settles everything anew
         except PubkeepError as error:
             log.info("%s at %s: doubts not settled: %s", node.key.node, node.key.service, error)
-            self.want(node)
-        self.settle(node)
+        self.want(node)  # which ends them, or has its delays
 
     def _renew_leases(self, now: float) -> None:
         """Services read lately get a round trip, so that the next read need not wait for one."""

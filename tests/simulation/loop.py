@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""An event loop whose time jumps to the next timer, and clocks that hang on it."""
+
+import asyncio
+import random
+import selectors
+
+from pubkeep.clock import Clock
+
+EPOCH = 1_700_000_000_000_000
+"""Wall time at virtual second 0, in microseconds."""
+TICK = 2e-6
+"""Seconds that waiting takes at least: a difference that only rounding made must end."""
+
+
+class _Jumping(selectors.SelectSelector):
+    """Nothing is ever ready; waiting takes no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("nothing will ever happen again")
+        self.now += max(timeout, TICK) if timeout > 0 else 0.0
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Runs as fast as it can; `time()` is virtual."""
+
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+class VirtualClock(Clock):
+    """All clocks and all chance, from the loop and a seed."""
+
+    def __init__(self, loop: VirtualLoop, chance: random.Random) -> None:
+        self._loop = loop
+        self._chance = chance
+        self.slept = 0.0
+        """Seconds of suspend: boottime goes on in them, the loop's time does not."""
+        self.shifted = 0
+        """Microseconds by which somebody set the wall clock."""
+
+    def boottime(self) -> float:
+        return round(1000.0 + self._loop.time() + self.slept, 6)
+
+    def wall(self) -> int:
+        return EPOCH + int(self.boottime() * 1_000_000) + self.shifted
+
+    def token(self, octets: int) -> str:
+        return self._chance.randbytes(octets).hex()
+
+    def jitter(self, low: float, high: float) -> float:
+        return self._chance.uniform(low, high)
