@@ -238,7 +238,8 @@ class World:
             case "disk full":
                 self.store.inline.failing = self.chance.randint(1, 3)
             case "lost event":
-                self.service.subscribed.discard(NODE)  # another program ends our subscription; nobody is told
+                if not self.seen["fault lost event"] > 1:  # a second time within an hour is not fought
+                    self.service.subscribed.discard(NODE)  # another program ends our subscription; nobody is told
             case "restart":
                 await self.stop()
                 await self.start()

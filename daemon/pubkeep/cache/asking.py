@@ -49,6 +49,8 @@ class Asked:
     sent_at: float
     index: int | None = None
     count: int | None = None
+    pages: int = 1
+    """Requests that it took: several show no single moment."""
 
 
 def check(link: Link, key: NodeKey, request: ItemsRequest) -> None:
@@ -115,11 +117,12 @@ async def _newest(
         return None
     if len(items) > 1 and link.traits.reversed is None:
         one = await client.items(key, ItemsQuery(max_items=1), lambda got: take(got, None))
+        again = await client.items(key, ItemsQuery(max_items=number + 1), lambda got: take(got, None))
         ends = [item.id for item in one.items]
-        if ends == [items[0].id] or ends == [items[-1].id]:
-            link.learn(reversed=ends == [items[0].id])
-        else:  # something came in between: the whole list shows the order
-            return None
+        quiet = [item.id for item in again.items] == [item.id for item in items]
+        if not quiet or ends not in ([items[0].id], [items[-1].id]):
+            return None  # something came in between: the whole list shows the order
+        link.learn(reversed=ends == [items[0].id])
     if link.traits.reversed:
         items = items[::-1]
     return Asked(items[max(len(items) - number, 0) :], len(items) > number, listing.sent_at)
@@ -136,8 +139,11 @@ async def _part_of_all(
     """List the whole node and cut the part out: anchors and positions mean nothing on the wire."""
     pager = Pager(bool(link.traits.rsm), max_items)
     items: list[WireItem] = []
+    pages = 0
 
     async def take(listing: Listing) -> None:
+        nonlocal pages
+        pages += 1
         items.extend(pager.take(listing))
         await feed(listing, [item.id for item in listing.items], pager.ids if pager.ended and not pager.fault else None)
 
@@ -165,7 +171,9 @@ async def _part_of_all(
     more = start + number < len(items) if forward else start > 0
     exact = not pager.doubt(())  # what was told meanwhile is of the next answer
     assert pager.sent_at is not None
-    return Asked(tuple(part), more, pager.sent_at, start if exact and part else None, len(items) if exact else None)
+    return Asked(
+        tuple(part), more, pager.sent_at, start if exact and part else None, len(items) if exact else None, pages
+    )
 
 
 async def rows(

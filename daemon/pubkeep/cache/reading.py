@@ -269,7 +269,11 @@ class Reader(Part):
         node = self._known.node(key)
         state = self._known.state(node) if node else NodeState.IGNORED if analysis else NodeState.UNKNOWN
         as_of = self._clock.wall_of(asked.sent_at)
-        return Answer(asking.fit(page, request), "service", state, False, "", as_of, as_of)
+        torn = asked.pages > 1 and (
+            node is None or node.link.fan_out > 0 or bool(node.settle.named_since(asked.sent_at))
+        )
+        reason = "it may have changed while its pages were listed" if torn else ""
+        return Answer(asking.fit(page, request), "service", state, torn, reason, as_of, as_of)
 
     async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:
         """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
