@@ -63,6 +63,8 @@ class FakeService:
         """Ids that it neither takes nor deletes."""
         self.silent: Literal["", "lost", "done"] = ""
         """Writes are not answered; they came too late, or were done all the same."""
+        self.stuck = False
+        """It does not even fail to answer."""
         self.writes = 0
         self.shows_ids = True
         """False: disco#items lists nothing, as ejabberd does where access is refused."""
@@ -158,6 +160,8 @@ class FakeService:
         return "subscribed"
 
     async def unsubscribe(self, node: NodeKey) -> None:
+        if self.stuck:
+            await asyncio.Event().wait()
         self.subscribed = False
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:

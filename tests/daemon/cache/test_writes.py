@@ -260,3 +260,14 @@ async def test_a_node_that_lists_nothing_to_us_may_still_say_what_it_is(bench: B
     assert [entry.name for entry in listed.entries] == ["a", "b", "c"]
     with pytest.raises(NotFound):
         await bench.cache.nodes.discover(KEY)
+
+
+# ---- subscriptions -----------------------------------------------------------------------------
+
+
+async def test_an_account_goes_also_where_its_subscriptions_cannot_be_ended(bench: Bench) -> None:
+    bench.service.stuck = True
+
+    await bench.cache.close_account(KEY.account)
+
+    assert bench.cache.explain(KEY)["state"] == "unknown"
