@@ -6,7 +6,7 @@ import pytest
 from pubkeep_bridge.client.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, Refused
 from tests.fixtures.author import Author
 from tests.fixtures.component import NODE
-from tests.system.conftest import BLOG, SERVICE, World, entry
+from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_paging import EXT, component
 
 pytestmark = pytest.mark.system
@@ -182,3 +182,20 @@ async def test_a_service_without_publish_options_is_not_sent_anything(world: Wor
 
         with pytest.raises(NotSupported, match="does not offer publish-options"):
             await alice.publish(EXT, NODE, [entry(1)], publish_options=PRIVATE)
+
+
+async def test_what_was_forgotten_while_offline_is_unsubscribed_when_online_again(world: World, blog: Author) -> None:
+    alice = await world.add()
+    await world.synced(alice)
+    await alice.enable(False)
+    await world.pubkeep.forget({"node": BLOG})
+    before = await blog.subscribers(SERVICE, BLOG)
+
+    await alice.enable(True)
+
+    async def ended() -> bool:
+        return await blog.subscribers(SERVICE, BLOG) == []
+
+    await until(ended)
+    assert len(before) == 1
+    assert await world.pubkeep.nodes() == []

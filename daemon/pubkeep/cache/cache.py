@@ -3,8 +3,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pubkeep.cache.applying import Applier, Listener
 from pubkeep.cache.known import Known, Node
@@ -93,7 +94,10 @@ class Cache(Part):
         self._known.forget_account(account)
 
     def _drop_later(self, node: Node) -> None:
-        task = asyncio.create_task(self._drop(node.key))
+        self._later(self._drop(node.key))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._dropping.add(task)
         task.add_done_callback(self._dropping.discard)
 
@@ -114,6 +118,7 @@ class Cache(Part):
         self._known.session(account, live=True, fresh=True)
         self._reader.forget_refusals(account)
         self._scheduler.session_started(account)
+        self._later(self.writer.end_leftovers(account))
         for node in self._known.nodes(account):
             if node.unwanted:
                 self._drop_later(node)

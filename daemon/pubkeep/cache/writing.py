@@ -126,6 +126,7 @@ class Writer(Part):
     async def subscribe(self, key: NodeKey) -> str:
         """Subscribe this installation's full JID (XEP-0060 6.1). Returns the state."""
         state = await self._sessions.client(key.account).subscribe(key)
+        await self._store.save_leftover(key, left=False)
         if (node := self._known.node(key)) is not None:
             await self._applier.save(node, subscribed=True)
             node.subscription = state
@@ -149,13 +150,21 @@ class Writer(Part):
         if node is None:
             raise UnknownObject(f"{key.node} at {key.service}: it is not kept here")
         self._scheduler.drop(node)
-        await self._syncer.unsubscribe(node)
+        if node.record.subscribed and not await self._syncer.unsubscribe(key):
+            await self._store.save_leftover(key, left=True)
         number = node.record.items
         applied = await self._store.forget_node(node.record.number, kind)
         self._known.drop(key)
         self._reader.forget_refusal(key)
         self._applier.tell(node, "items", applied)
         return number
+
+    async def end_leftovers(self, account: str) -> None:
+        """End the subscriptions that nobody answered for when their nodes were dropped."""
+        for key in await self._store.leftovers(account):
+            kept = self._known.node(key) is not None  # again; its subscription is wanted
+            if kept or await self._syncer.unsubscribe(key):
+                await self._store.save_leftover(key, left=False)
 
     async def _new_item(self, node: Node, item_id: str, element: Element) -> NewItem:
         item = Element(f"{{{PUBSUB}}}item", {"id": item_id})

@@ -271,3 +271,33 @@ async def test_an_account_goes_also_where_its_subscriptions_cannot_be_ended(benc
     await bench.cache.close_account(KEY.account)
 
     assert bench.cache.explain(KEY)["state"] == "unknown"
+
+
+async def test_a_subscription_that_could_not_be_ended_is_ended_in_the_next_session(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    bench.service.online = False
+    await bench.cache.writer.drop(KEY)
+    left = await bench.store.leftovers(KEY.account), bench.service.subscribed
+
+    bench.service.online = True
+    bench.cache.session_started(KEY.account)
+    async with asyncio.timeout(10):
+        while await bench.store.leftovers(KEY.account):
+            await asyncio.sleep(0.01)
+
+    assert left == ([KEY], True)
+    assert not bench.service.subscribed
+
+
+async def test_a_subscription_left_behind_stays_where_the_node_is_wanted_again(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    bench.service.online = False
+    await bench.cache.writer.drop(KEY)
+    bench.service.online = True
+    await bench.read(freshness="service")
+
+    bench.cache.session_started(KEY.account)
+    await bench.settled()
+
+    assert bench.service.subscribed
+    assert await bench.store.leftovers(KEY.account) == []
