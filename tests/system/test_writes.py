@@ -66,6 +66,8 @@ async def test_a_configuration_is_changed_field_by_field(world: World) -> None:
         await alice.configure(SERVICE, "mine", {"pubsub#title": "Newer", "pubsub#nonsense": "x"})
     with pytest.raises(InvalidArgs, match="'pubsub#persist_items': it is of type b"):
         await alice.configure(SERVICE, "mine", {"pubsub#persist_items": "perhaps"})
+    with pytest.raises(NotSupported, match=r"'pubsub#language': mine at .* did not take it"):
+        await alice.configure(SERVICE, "mine", {"pubsub#language": "de"})
     with pytest.raises(Refused, match=r"^not-acceptable: mine at "):
         await alice.configure(SERVICE, "mine", {"pubsub#access_model": "nonsense"})
     assert await alice.configuration(SERVICE, "mine") == before | changed

@@ -57,6 +57,8 @@ class FakeService:
         self.features: frozenset[str] = frozenset()
         self.form: dict[str, FieldValue] = {}
         """The configuration; who may not read it gets an error where it is empty."""
+        self.deaf: tuple[str, ...] = ()
+        """Fields of the configuration that it ignores without a word."""
         self.options: list[Mapping[str, FieldValue]] = []
         """The publish-options of each item."""
         self.refused: tuple[str, ...] = ()
@@ -183,7 +185,7 @@ class FakeService:
         return self.form
 
     async def configure(self, node: NodeKey, fields: Mapping[str, FieldValue]) -> None:
-        self._takes(lambda: self.form.update(fields))
+        self._takes(lambda: self.form.update({name: v for name, v in fields.items() if name not in self.deaf}))
 
     async def affiliations(self, node: NodeKey) -> Mapping[str, str]:
         return {node.account: "owner"}

@@ -218,7 +218,7 @@ async def test_a_changed_configuration_is_told_and_the_node_verified(bench: Benc
         ({}, "nothing to change"),
         (
             {"pubsub#nonsense": "x"},
-            "'pubsub#nonsense': .* has no such field; it has pubsub#title, pubsub#persist_items",
+            "'pubsub#nonsense': there is no such field; there are pubsub#title, .*pubsub#persist_items",
         ),
         ({"pubsub#title": True}, "'pubsub#title': it is of type s here"),
         ({"pubsub#persist_items": "1"}, "'pubsub#persist_items': it is of type b here"),
@@ -234,6 +234,26 @@ async def test_fields_that_the_form_does_not_have_are_not_sent(
 
     assert bench.service.writes == 0
     assert (await bench.state())[0] == "cache"
+
+
+async def test_a_field_that_the_form_leaves_out_while_it_has_no_value_can_be_set(bench: Bench) -> None:
+    bench.service.form = {"pubsub#persist_items": True}
+
+    await bench.cache.nodes.configure(KEY, {"pubsub#title": "New"})
+
+    assert await bench.cache.nodes.configuration(KEY) == {"pubsub#title": "New", "pubsub#persist_items": True}
+    with pytest.raises(InvalidArgs, match="'pubsub#contact': it is of type as here"):
+        await bench.cache.nodes.configure(KEY, {"pubsub#contact": "romeo@localhost"})
+
+
+async def test_a_field_that_is_ignored_without_a_word_is_not_taken_for_set(bench: Bench) -> None:
+    bench.service.form, bench.service.deaf = {"pubsub#persist_items": True}, ("pubsub#language",)
+
+    with pytest.raises(NotSupported, match=r"'pubsub#language': .* did not take it; all else is changed"):
+        await bench.cache.nodes.configure(KEY, {"pubsub#language": "de", "pubsub#persist_items": False})
+
+    assert bench.service.form == {"pubsub#persist_items": False}
+    assert (await bench.read(freshness="cache")).reason == "its configuration was changed by you"
 
 
 async def test_affiliations_are_checked_and_our_own_makes_the_node_be_verified(bench: Bench) -> None:
