@@ -42,8 +42,8 @@ class Nodes(Part):
 
     async def create(self, key: NodeKey, config: Mapping[str, FieldValue]) -> str:
         """Create a node (XEP-0060 8.1). Returns its name."""
-        self._reader.forget_refusal(key)
         name = await self._sessions.client(key.account).create_node(key, config)
+        self._reader.forget_refusal(key._replace(node=name))
         if (node := self._known.node(key._replace(node=name))) is not None and node.hidden:
             await self._applier.reveal(node)
             self._scheduler.want(node, urgent=True)

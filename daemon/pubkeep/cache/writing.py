@@ -72,7 +72,6 @@ class Writer(Part):
         if if_sequence is not None:
             await self._unchanged(node, names, if_sequence)
         client = self._sessions.client(key.account)
-        self._reader.forget_refusal(key)
         stored: list[str] = []
         under_way = ""
         try:
@@ -96,6 +95,8 @@ class Writer(Part):
                         await self._honoured(client, key, publish_options)
         except PubkeepError as error:
             raise self._ended(error, key, under_way, stored, "stored") from None
+        finally:
+            self._reader.forget_refusal(key)  # now, since others may have asked meanwhile
         return tuple(stored)
 
     async def retract(self, key: NodeKey, ids: Sequence[str]) -> None:
@@ -135,7 +136,14 @@ class Writer(Part):
 
     async def unsubscribe(self, key: NodeKey) -> None:
         """End the subscription of this installation's full JID (XEP-0060 6.2); the copy is stale from now on."""
-        await self._sessions.client(key.account).unsubscribe(key)
+        try:
+            await self._sessions.client(key.account).unsubscribe(key)
+        except TimedOut:
+            if (node := self._known.node(key)) is not None:
+                node.subscribed_epoch = -1
+                node.punch("the end of the subscription was not answered")
+                self._scheduler.want(node)
+            raise
         if (node := self._known.node(key)) is not None:
             node.subscription, node.subscribed_epoch = "none", -1
             await self._applier.save(node, subscribed=False, reason="the subscription was ended")
@@ -201,9 +209,13 @@ class Writer(Part):
                 raise Conflict(f"{words(key)}: {name} of the node is {shown}, not {_text(wanted)}")
 
     def _ended(self, error: PubkeepError, key: NodeKey, under_way: str, done: Sequence[str], verb: str) -> PubkeepError:
-        """The same error, with what became of the items; a write without an answer may have happened."""
+        """The same error, with what became of the items.
+
+        A write without an answer may have happened, and one that found nothing shows that we may hold what is gone.
+        """
         unsure = isinstance(error, TimedOut) and bool(under_way)
-        if unsure and (node := self._known.node(key)) is not None:
+        doubtful = unsure or (isinstance(error, NotFound) and bool(under_way))
+        if doubtful and (node := self._known.node(key)) is not None:
             node.settle.doubt(under_way, self._clock.boottime())
             node.changed()
             self._applier.settle(node)

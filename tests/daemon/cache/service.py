@@ -131,6 +131,8 @@ class FakeService:
         return await self._write(do, apply, item_id)
 
     async def retract(self, node: NodeKey, item_id: str, apply: Callable[[Confirmation], Awaitable[T]]) -> T:
+        if item_id not in self.items_held:
+            raise NotFound("there is no such item")
         return await self._write(lambda: self.items_held.pop(item_id), apply, item_id)
 
     async def purge_node(self, node: NodeKey, apply: Callable[[Confirmation], Awaitable[T]]) -> T:
@@ -164,6 +166,8 @@ class FakeService:
     async def unsubscribe(self, node: NodeKey) -> None:
         if self.stuck:
             await asyncio.Event().wait()
+        if self.silent:
+            raise TimedOut("no answer within 20 s")
         self.subscribed = False
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 from pubkeep.cache.writing import PUBLISH_OPTIONS
 from pubkeep.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, TimedOut
 from pubkeep.model import EventKind, FieldValue, NodeChange
+from pubkeep.questions import ItemsRequest
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, wire
 
@@ -73,6 +74,32 @@ async def test_a_retraction_without_an_answer_leaves_its_id_to_be_asked_for(benc
     assert (await bench.read(ids=("a",))).source == "service"
     assert (await bench.read(ids=("b",))).source == "cache"
     await bench.settled()
+
+
+async def test_a_retraction_that_finds_nothing_shows_that_we_held_what_is_gone(bench: Bench) -> None:
+    del bench.service.items_held["b"]
+
+    with pytest.raises(NotFound, match=r"\(nothing is retracted\)$"):
+        await bench.cache.writer.retract(KEY, ["b"])
+
+    assert (await bench.read(ids=("b",))).source == "service"
+    await bench.settled()
+
+
+async def test_what_others_were_refused_during_a_publish_is_not_remembered_after_it(bench: Bench) -> None:
+    other = KEY._replace(node="other")
+    bench.service.deleted = True
+
+    async def asked() -> None:
+        with pytest.raises(NotFound):
+            await bench.cache.get_items(other, ItemsRequest())
+        bench.service.deleted = False
+
+    bench.service.between = asked
+    await bench.cache.writer.publish(other, posts("1"), ids=["x"])
+    answer = await bench.cache.get_items(other, ItemsRequest(ids=("x",)))
+
+    assert [row.id for row in answer.page.items] == ["x"]
 
 
 async def test_our_own_publish_told_under_our_name_is_no_other_write(bench: Bench) -> None:
@@ -291,6 +318,16 @@ async def test_an_account_goes_also_where_its_subscriptions_cannot_be_ended(benc
     await bench.cache.close_account(KEY.account)
 
     assert bench.cache.explain(KEY)["state"] == "unknown"
+
+
+async def test_a_subscription_that_may_be_over_is_not_relied_upon(bench: Bench) -> None:
+    bench.service.silent = "lost"
+
+    with pytest.raises(TimedOut):
+        await bench.cache.writer.unsubscribe(KEY)
+
+    assert (await bench.read(freshness="cache")).stale
+    await bench.settled()
 
 
 async def test_a_subscription_that_could_not_be_ended_is_ended_in_the_next_session(bench: Bench) -> None:
