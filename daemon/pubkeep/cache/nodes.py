@@ -53,6 +53,7 @@ class Nodes(Part):
         """Delete the node at the service, for everybody (XEP-0060 8.4)."""
         with self._unsure(key, "a deletion"):
             await self._sessions.client(key.account).delete_node(key)
+        await self._sessions.drained(key)  # what came before the answer is of the node that was
         self._reader.forget_refusal(key)
         if (node := self._known.node(key)) is not None:
             await self._applier.gone(node, f"{words(key)}: deleted by you")

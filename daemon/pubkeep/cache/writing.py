@@ -22,6 +22,7 @@ from pubkeep.errors import (
 )
 from pubkeep.model import Confirmation, FieldValue, NewItem, NodeKey, WireItem
 from pubkeep.ports import PubSubClient
+from pubkeep.slices import Slices
 from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.syncing import Syncer
 
@@ -60,7 +61,10 @@ class Writer(Part):
             NotSupported: the service does not say that it knows publish-options; nothing was sent.
             PubkeepError: the service's refusal, or no answer; the message names the ids that are stored.
         """
-        elements = [payload.parse(xml) for xml in payloads]
+        elements, slices = [], Slices()
+        for xml in payloads:
+            elements.append(payload.parse(xml))
+            await slices.pause()
         if not elements:
             raise InvalidArgs("payloads: there is nothing to publish")
         if ids and len(ids) != len(elements):
