@@ -155,6 +155,17 @@ async def test_a_service_and_its_nodes_are_discovered(world: World, blog: Author
     assert (await alice.discover("")).info["identities"] == ["account/registered", "pubsub/pep"]
 
 
+async def test_a_node_that_shows_only_what_it_is_lists_nothing_and_says_why(world: World) -> None:
+    alice, carol = await world.add(), await world.add("carol")
+    await alice.create_node(SERVICE, "closed", {"pubsub#title": "Closed", "pubsub#access_model": "whitelist"})
+    await alice.publish(SERVICE, "closed", [entry(1)])
+
+    found = await carol.discover(SERVICE, "closed")
+
+    assert (found.info["title"], list(found.entries)) == ("Closed", [])
+    assert found.info["refused"] == "closed at pubsub.localhost: access is not allowed"
+
+
 async def test_publish_options_make_a_private_node_or_nothing(world: World) -> None:
     alice = await world.add()
 
