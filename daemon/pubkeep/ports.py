@@ -103,6 +103,12 @@ class LearntStore(Protocol):
     async def save_traits(self, account: str, service: str, traits: Traits) -> None:
         """Keep what was learnt."""
 
+    async def leftovers(self, account: str) -> list[NodeKey]:
+        """Nodes that nobody wants any more, to which we may be subscribed still."""
+
+    async def save_leftover(self, key: NodeKey, *, left: bool) -> None:
+        """Keep that a subscription is to be ended, or (False) that it is over, or wanted again."""
+
 
 class ItemStore(Protocol):
     """The items. One method call is one transaction."""

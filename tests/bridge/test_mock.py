@@ -77,3 +77,10 @@ async def test_a_frontend_can_work_with_it(mock: Bus) -> None:
     assert answer.meta["state"] == "synced"
     assert len(found.items) == 2
     assert await account.publish("x", "y", ["<a/>", "<b/>"]) == ["3", "4"]
+    assert await account.configuration("x", "y") == {"pubsub#title": "Mock"}
+    assert await account.affiliations("x", "y") == {account.jid: "owner"}
+    assert [each["subscription"] for each in await account.subscriptions("x")] == ["subscribed"]
+    assert (await account.discover("x")).info["title"] == "Mock"
+    await account.configure("x", "y", {"pubsub#title": "Other"})
+    await account.set_affiliations("x", "y", {"nurse@capulet.example": "publisher"})
+    await account.purge_node("x", "y")

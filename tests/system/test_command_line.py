@@ -149,7 +149,7 @@ async def test_fields_that_cannot_be_meant_are_refused(pubkeep: Shell, world: Wo
         (["title"], 2, "'title' is not KEY=VALUE"),
         (["title=a", "title=b"], 1, "title: it is given 2 times, and has one value"),
         (["persist_items=maybe"], 1, "persist_items: 'maybe' is neither yes nor no"),
-        (["nonsense=x"], 1, "config 'pubsub#nonsense': mine at pubsub.localhost has no such field"),
+        (["nonsense=x"], 1, "config 'pubsub#nonsense': there is no such field"),
     ):
         found = await pubkeep("config", "set", SERVICE, "mine", *fields)
         assert found[0] == status

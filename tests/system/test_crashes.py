@@ -63,9 +63,9 @@ async def all_works(world: World, bob: Author) -> None:
     await alice.publish(SERVICE, BLOG, [entry(100)], ids=["mine"])
     await alice.set_policy(SERVICE, BLOG, sync="always")
     await alice.enable(False)
+    await world.pubkeep.forget({"node": BLOG})
     await alice.enable(True)
     await login(world)
-    await world.pubkeep.forget({"node": BLOG})
     await (await login(world)).remove()
 
 

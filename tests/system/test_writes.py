@@ -6,7 +6,7 @@ import pytest
 from pubkeep_bridge.client.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, Refused
 from tests.fixtures.author import Author
 from tests.fixtures.component import NODE
-from tests.system.conftest import BLOG, SERVICE, World, entry
+from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_paging import EXT, component
 
 pytestmark = pytest.mark.system
@@ -66,6 +66,8 @@ async def test_a_configuration_is_changed_field_by_field(world: World) -> None:
         await alice.configure(SERVICE, "mine", {"pubsub#title": "Newer", "pubsub#nonsense": "x"})
     with pytest.raises(InvalidArgs, match="'pubsub#persist_items': it is of type b"):
         await alice.configure(SERVICE, "mine", {"pubsub#persist_items": "perhaps"})
+    with pytest.raises(NotSupported, match=r"'pubsub#language': mine at .* did not take it"):
+        await alice.configure(SERVICE, "mine", {"pubsub#language": "de"})
     with pytest.raises(Refused, match=r"^not-acceptable: mine at "):
         await alice.configure(SERVICE, "mine", {"pubsub#access_model": "nonsense"})
     assert await alice.configuration(SERVICE, "mine") == before | changed
@@ -153,6 +155,17 @@ async def test_a_service_and_its_nodes_are_discovered(world: World, blog: Author
     assert (await alice.discover("")).info["identities"] == ["account/registered", "pubsub/pep"]
 
 
+async def test_a_node_that_shows_only_what_it_is_lists_nothing_and_says_why(world: World) -> None:
+    alice, carol = await world.add(), await world.add("carol")
+    await alice.create_node(SERVICE, "closed", {"pubsub#title": "Closed", "pubsub#access_model": "whitelist"})
+    await alice.publish(SERVICE, "closed", [entry(1)])
+
+    found = await carol.discover(SERVICE, "closed")
+
+    assert (found.info["title"], list(found.entries)) == ("Closed", [])
+    assert found.info["refused"] == "closed at pubsub.localhost: access is not allowed"
+
+
 async def test_publish_options_make_a_private_node_or_nothing(world: World) -> None:
     alice = await world.add()
 
@@ -182,3 +195,20 @@ async def test_a_service_without_publish_options_is_not_sent_anything(world: Wor
 
         with pytest.raises(NotSupported, match="does not offer publish-options"):
             await alice.publish(EXT, NODE, [entry(1)], publish_options=PRIVATE)
+
+
+async def test_what_was_forgotten_while_offline_is_unsubscribed_when_online_again(world: World, blog: Author) -> None:
+    alice = await world.add()
+    await world.synced(alice)
+    await alice.enable(False)
+    await world.pubkeep.forget({"node": BLOG})
+    before = await blog.subscribers(SERVICE, BLOG)
+
+    await alice.enable(True)
+
+    async def ended() -> bool:
+        return await blog.subscribers(SERVICE, BLOG) == []
+
+    await until(ended)
+    assert len(before) == 1
+    assert await world.pubkeep.nodes() == []

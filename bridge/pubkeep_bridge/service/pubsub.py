@@ -28,7 +28,9 @@ GET_ITEMS = {
 PUBLISH = {"ids": "as", "publish_options": "a{sv}", "if_sequence": "t"}
 DISCOVER = {"max_bytes": "u"}
 FORMATS = ("xml", "json", "both", "none")
-ANSWER_BYTES, MAX_BYTES = 2 * 1024 * 1024, 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
+LISTED_BYTES = 256 * 1024
+"""Of entries, unless more is asked for: some 2,000, since each of their texts is a D-Bus value to be made."""
 
 
 class PubSub(Served):
@@ -110,7 +112,7 @@ class PubSub(Served):
         given = opt.parse(options, DISCOVER)
         check_bytes(given)
         found = await self._nodes.discover(self._accounts.place(self._number, service, node))
-        return rows.discovery(found, given.get("max_bytes", ANSWER_BYTES))
+        return rows.discovery(found, given.get("max_bytes", LISTED_BYTES))
 
 
 def items_request(options: dict[str, Any]) -> ItemsRequest:

@@ -3,8 +3,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pubkeep.cache.applying import Applier, Listener
 from pubkeep.cache.known import Known, Node
@@ -85,14 +86,18 @@ class Cache(Part):
     async def close_account(self, account: str) -> None:
         """The account goes: subscriptions of ours are ended, its nodes are nobody's."""
         nodes = self._known.nodes(account)
-        async with asyncio.timeout(2):
-            await asyncio.gather(*(self.writer.drop(node.key) for node in nodes), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):  # the account goes all the same
+            async with asyncio.timeout(2):
+                await asyncio.gather(*(self.writer.drop(node.key) for node in nodes), return_exceptions=True)
         for node in nodes:
             self._known.drop(node.key)
         self._known.forget_account(account)
 
     def _drop_later(self, node: Node) -> None:
-        task = asyncio.create_task(self._drop(node.key))
+        self._later(self._drop(node.key))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._dropping.add(task)
         task.add_done_callback(self._dropping.discard)
 
@@ -113,6 +118,7 @@ class Cache(Part):
         self._known.session(account, live=True, fresh=True)
         self._reader.forget_refusals(account)
         self._scheduler.session_started(account)
+        self._later(self.writer.end_leftovers(account))
         for node in self._known.nodes(account):
             if node.unwanted:
                 self._drop_later(node)

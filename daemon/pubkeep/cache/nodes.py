@@ -15,6 +15,12 @@ from pubkeep.sync.scheduler import Scheduler
 AFFILIATIONS = ("owner", "publisher", "publish-only", "member", "none", "outcast")
 """XEP-0060 4.1."""
 
+UNSET: Mapping[str, FieldValue] = {
+    **{f"pubsub#{name}": "" for name in ("title", "description", "type", "language", "item_expire")},
+    "pubsub#contact": (),
+}
+"""Fields that a form may leave out as long as they have no value (XEP-0060 16.4.4)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
@@ -36,8 +42,8 @@ class Nodes(Part):
 
     async def create(self, key: NodeKey, config: Mapping[str, FieldValue]) -> str:
         """Create a node (XEP-0060 8.1). Returns its name."""
-        self._reader.forget_refusal(key)
         name = await self._sessions.client(key.account).create_node(key, config)
+        self._reader.forget_refusal(key._replace(node=name))
         if (node := self._known.node(key._replace(node=name))) is not None and node.hidden:
             await self._applier.reveal(node)
             self._scheduler.want(node, urgent=True)
@@ -47,6 +53,7 @@ class Nodes(Part):
         """Delete the node at the service, for everybody (XEP-0060 8.4)."""
         with self._unsure(key, "a deletion"):
             await self._sessions.client(key.account).delete_node(key)
+        await self._sessions.drained(key)  # what came before the answer is of the node that was
         self._reader.forget_refusal(key)
         if (node := self._known.node(key)) is not None:
             await self._applier.gone(node, f"{words(key)}: deleted by you")
@@ -75,10 +82,12 @@ class Nodes(Part):
     async def configure(self, key: NodeKey, fields: Mapping[str, FieldValue]) -> None:
         """Change these fields of the configuration and leave the others (XEP-0060 8.2).
 
-        The form is asked for first: services ignore without a word what they do not know.
+        The form is asked for first: services ignore without a word what they do not know. ejabberd leaves out of it
+        what is not set: such fields are looked for in the form afterwards.
 
         Raises:
             InvalidArgs: a field that the form does not have, or has with another type.
+            NotSupported: the service did not take a field; the others are changed.
         """
         if not fields:
             raise InvalidArgs("config: there is nothing to change")
@@ -86,15 +95,15 @@ class Nodes(Part):
             async with in_time(key):
                 form = await self.configuration(key)
                 for name, value in fields.items():
-                    if name not in form:
-                        raise InvalidArgs(f"config {name!r}: {words(key)} has no such field; it has {', '.join(form)}")
-                    if type(value) is not type(form[name]):
-                        raise InvalidArgs(f"config {name!r}: it is of type {_TYPES[type(form[name])]} here")
+                    _check_field(name, value, {**UNSET, **form})
+                unset = [name for name in fields if name not in form]
                 await self._sessions.client(key.account).configure(key, fields)
-        self._verify(key, "its configuration was changed by you")
-        if (node := self._known.node(key)) is not None:
-            node.described_epoch = -1
-            self._applier.tell(node, "configured", None)
+                self._configured(key)
+                if unset:
+                    form = await self.configuration(key)
+        for name in unset:
+            if form.get(name, UNSET[name]) != fields[name]:
+                raise NotSupported(f"config {name!r}: {words(key)} did not take it; all else is changed")
 
     async def affiliations(self, key: NodeKey) -> Mapping[str, str]:
         """Who may do what, as the node's owner sees it (XEP-0060 8.9.1)."""
@@ -142,11 +151,25 @@ class Nodes(Part):
             self._verify(key, f"{what} was not answered")
             raise
 
+    def _configured(self, key: NodeKey) -> None:
+        self._verify(key, "its configuration was changed by you")
+        if (node := self._known.node(key)) is not None:
+            node.described_epoch = -1
+            self._applier.tell(node, "configured", None)
+
     def _verify(self, key: NodeKey, reason: str) -> None:
         """The copy cannot be vouched for until the node was listed anew."""
         if (node := self._known.node(key)) is not None:
             node.punch(reason)
             self._scheduler.want(node, urgent=True)
+
+
+def _check_field(name: str, value: FieldValue, form: Mapping[str, FieldValue]) -> None:
+    """Raises InvalidArgs."""
+    if name not in form:
+        raise InvalidArgs(f"config {name!r}: there is no such field; there are {', '.join(form)}")
+    if type(value) is not type(form[name]):
+        raise InvalidArgs(f"config {name!r}: it is of type {_TYPES[type(form[name])]} here")
 
 
 _TYPES: dict[type, str] = {bool: "b", str: "s", tuple: "as"}

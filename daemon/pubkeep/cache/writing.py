@@ -22,6 +22,7 @@ from pubkeep.errors import (
 )
 from pubkeep.model import Confirmation, FieldValue, NewItem, NodeKey, WireItem
 from pubkeep.ports import PubSubClient
+from pubkeep.slices import Slices
 from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.syncing import Syncer
 
@@ -60,7 +61,10 @@ class Writer(Part):
             NotSupported: the service does not say that it knows publish-options; nothing was sent.
             PubkeepError: the service's refusal, or no answer; the message names the ids that are stored.
         """
-        elements = [payload.parse(xml) for xml in payloads]
+        elements, slices = [], Slices()
+        for xml in payloads:
+            elements.append(payload.parse(xml))
+            await slices.pause()
         if not elements:
             raise InvalidArgs("payloads: there is nothing to publish")
         if ids and len(ids) != len(elements):
@@ -72,7 +76,6 @@ class Writer(Part):
         if if_sequence is not None:
             await self._unchanged(node, names, if_sequence)
         client = self._sessions.client(key.account)
-        self._reader.forget_refusal(key)
         stored: list[str] = []
         under_way = ""
         try:
@@ -96,6 +99,8 @@ class Writer(Part):
                         await self._honoured(client, key, publish_options)
         except PubkeepError as error:
             raise self._ended(error, key, under_way, stored, "stored") from None
+        finally:
+            self._reader.forget_refusal(key)  # now, since others may have asked meanwhile
         return tuple(stored)
 
     async def retract(self, key: NodeKey, ids: Sequence[str]) -> None:
@@ -126,6 +131,7 @@ class Writer(Part):
     async def subscribe(self, key: NodeKey) -> str:
         """Subscribe this installation's full JID (XEP-0060 6.1). Returns the state."""
         state = await self._sessions.client(key.account).subscribe(key)
+        await self._store.save_leftover(key, left=False)
         if (node := self._known.node(key)) is not None:
             await self._applier.save(node, subscribed=True)
             node.subscription = state
@@ -134,7 +140,14 @@ class Writer(Part):
 
     async def unsubscribe(self, key: NodeKey) -> None:
         """End the subscription of this installation's full JID (XEP-0060 6.2); the copy is stale from now on."""
-        await self._sessions.client(key.account).unsubscribe(key)
+        try:
+            await self._sessions.client(key.account).unsubscribe(key)
+        except TimedOut:
+            if (node := self._known.node(key)) is not None:
+                node.subscribed_epoch = -1
+                node.punch("the end of the subscription was not answered")
+                self._scheduler.want(node)
+            raise
         if (node := self._known.node(key)) is not None:
             node.subscription, node.subscribed_epoch = "none", -1
             await self._applier.save(node, subscribed=False, reason="the subscription was ended")
@@ -149,13 +162,21 @@ class Writer(Part):
         if node is None:
             raise UnknownObject(f"{key.node} at {key.service}: it is not kept here")
         self._scheduler.drop(node)
-        await self._syncer.unsubscribe(node)
+        if node.record.subscribed and not await self._syncer.unsubscribe(key):
+            await self._store.save_leftover(key, left=True)
         number = node.record.items
         applied = await self._store.forget_node(node.record.number, kind)
         self._known.drop(key)
         self._reader.forget_refusal(key)
         self._applier.tell(node, "items", applied)
         return number
+
+    async def end_leftovers(self, account: str) -> None:
+        """End the subscriptions that nobody answered for when their nodes were dropped."""
+        for key in await self._store.leftovers(account):
+            kept = self._known.node(key) is not None  # again; its subscription is wanted
+            if kept or await self._syncer.unsubscribe(key):
+                await self._store.save_leftover(key, left=False)
 
     async def _new_item(self, node: Node, item_id: str, element: Element) -> NewItem:
         item = Element(f"{{{PUBSUB}}}item", {"id": item_id})
@@ -192,9 +213,13 @@ class Writer(Part):
                 raise Conflict(f"{words(key)}: {name} of the node is {shown}, not {_text(wanted)}")
 
     def _ended(self, error: PubkeepError, key: NodeKey, under_way: str, done: Sequence[str], verb: str) -> PubkeepError:
-        """The same error, with what became of the items; a write without an answer may have happened."""
+        """The same error, with what became of the items.
+
+        A write without an answer may have happened, and one that found nothing shows that we may hold what is gone.
+        """
         unsure = isinstance(error, TimedOut) and bool(under_way)
-        if unsure and (node := self._known.node(key)) is not None:
+        doubtful = unsure or (isinstance(error, NotFound) and bool(under_way))
+        if doubtful and (node := self._known.node(key)) is not None:
             node.settle.doubt(under_way, self._clock.boottime())
             node.changed()
             self._applier.settle(node)

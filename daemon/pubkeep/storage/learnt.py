@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What people decided about nodes, and what services showed of themselves: small tables beside the items."""
+"""What people decided about nodes, what services showed, what is left to be done: small tables beside the items."""
 
 from sqlalchemy import Connection, Table, delete, insert, select
 
@@ -13,7 +13,7 @@ def _table(mapped: type[tables.Base]) -> Table:
     return mapped.__table__
 
 
-_Policy, _Service = _table(tables.PolicyRow), _table(tables.ServiceRow)
+_Policy, _Service, _Leftover = (_table(row) for row in (tables.PolicyRow, tables.ServiceRow, tables.LeftoverRow))
 
 
 class Learnt(Transactions):
@@ -64,6 +64,23 @@ class Learnt(Transactions):
             connection.execute(insert(_Service).values(values))
 
         await self._write("save traits", work)
+
+    async def leftovers(self, account: str) -> list[NodeKey]:
+        """See ports.LearntStore."""
+        statement = select(_Leftover).where(_Leftover.c.account == account)
+        rows = await self._writer.run(lambda c: c.execute(statement).all())
+        return [NodeKey(account, row.service, row.name) for row in rows]
+
+    async def save_leftover(self, key: NodeKey, *, left: bool) -> None:
+        """See ports.LearntStore."""
+        place = {"account": key.account, "service": key.service, "name": key.node}
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(_Leftover).filter_by(**place))
+            if left:
+                connection.execute(insert(_Leftover).values(place))
+
+        await self._write("save leftover", work)
 
 
 def _flag(value: int | None) -> bool | None:

@@ -106,6 +106,16 @@ class ServiceRow(Base):
     """Kinds of change, parted by spaces."""
 
 
+class LeftoverRow(Base):
+    """A subscription that we made, nobody needs any more, and could not be ended yet."""
+
+    __tablename__ = "leftover"
+
+    account: Mapped[str] = mapped_column(Text, ForeignKey("account.jid", ondelete="CASCADE"), primary_key=True)
+    service: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+
+
 class ItemRow(Base):
     """An item. `tkey` orders all items by time and is the rowid of the full-text table."""
 

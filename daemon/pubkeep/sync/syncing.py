@@ -7,8 +7,8 @@ from pubkeep.cache import traits
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused
-from pubkeep.model import ItemsQuery, Listing, NodeState
+from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
+from pubkeep.model import ItemsQuery, Listing, NodeKey, NodeState
 from pubkeep.ports import PubSubClient
 from pubkeep.sync.catching_up import CatchUp
 from pubkeep.sync.listing import Lister, Outcome, Progress, Report
@@ -181,10 +181,15 @@ class Syncer(Part):
         except NotFound as error:
             await self._applier.gone(node, str(error))
 
-    async def unsubscribe(self, node: Node) -> None:
-        """End what we subscribed; trouble is not the caller's: the subscription is dead with its node or account."""
-        if node.record.subscribed and self._known.live(node.key.account):
-            try:
-                await self._sessions.client(node.key.account).unsubscribe(node.key)
-            except PubkeepError:
-                return
+    async def unsubscribe(self, key: NodeKey) -> bool:
+        """End what we subscribed. Returns False where nobody answered, so that it is to be tried again.
+
+        A refusal is an end, too: the subscription is dead with its node or account.
+        """
+        try:
+            await self._sessions.client(key.account).unsubscribe(key)
+        except (Unavailable, TimedOut):
+            return False
+        except PubkeepError:
+            return True
+        return True

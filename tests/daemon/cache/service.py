@@ -57,12 +57,16 @@ class FakeService:
         self.features: frozenset[str] = frozenset()
         self.form: dict[str, FieldValue] = {}
         """The configuration; who may not read it gets an error where it is empty."""
+        self.deaf: tuple[str, ...] = ()
+        """Fields of the configuration that it ignores without a word."""
         self.options: list[Mapping[str, FieldValue]] = []
         """The publish-options of each item."""
         self.refused: tuple[str, ...] = ()
         """Ids that it neither takes nor deletes."""
         self.silent: Literal["", "lost", "done"] = ""
         """Writes are not answered; they came too late, or were done all the same."""
+        self.stuck = False
+        """It does not even fail to answer."""
         self.writes = 0
         self.shows_ids = True
         """False: disco#items lists nothing, as ejabberd does where access is refused."""
@@ -127,6 +131,8 @@ class FakeService:
         return await self._write(do, apply, item_id)
 
     async def retract(self, node: NodeKey, item_id: str, apply: Callable[[Confirmation], Awaitable[T]]) -> T:
+        if item_id not in self.items_held:
+            raise NotFound("there is no such item")
         return await self._write(lambda: self.items_held.pop(item_id), apply, item_id)
 
     async def purge_node(self, node: NodeKey, apply: Callable[[Confirmation], Awaitable[T]]) -> T:
@@ -158,6 +164,10 @@ class FakeService:
         return "subscribed"
 
     async def unsubscribe(self, node: NodeKey) -> None:
+        if self.stuck:
+            await asyncio.Event().wait()
+        if self.silent:
+            raise TimedOut("no answer within 20 s")
         self.subscribed = False
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
@@ -179,7 +189,7 @@ class FakeService:
         return self.form
 
     async def configure(self, node: NodeKey, fields: Mapping[str, FieldValue]) -> None:
-        self._takes(lambda: self.form.update(fields))
+        self._takes(lambda: self.form.update({name: v for name, v in fields.items() if name not in self.deaf}))
 
     async def affiliations(self, node: NodeKey) -> Mapping[str, str]:
         return {node.account: "owner"}

@@ -8,6 +8,7 @@ import pytest
 from pubkeep.cache.writing import PUBLISH_OPTIONS
 from pubkeep.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, TimedOut
 from pubkeep.model import EventKind, FieldValue, NodeChange
+from pubkeep.questions import ItemsRequest
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, wire
 
@@ -73,6 +74,32 @@ async def test_a_retraction_without_an_answer_leaves_its_id_to_be_asked_for(benc
     assert (await bench.read(ids=("a",))).source == "service"
     assert (await bench.read(ids=("b",))).source == "cache"
     await bench.settled()
+
+
+async def test_a_retraction_that_finds_nothing_shows_that_we_held_what_is_gone(bench: Bench) -> None:
+    del bench.service.items_held["b"]
+
+    with pytest.raises(NotFound, match=r"\(nothing is retracted\)$"):
+        await bench.cache.writer.retract(KEY, ["b"])
+
+    assert (await bench.read(ids=("b",))).source == "service"
+    await bench.settled()
+
+
+async def test_what_others_were_refused_during_a_publish_is_not_remembered_after_it(bench: Bench) -> None:
+    other = KEY._replace(node="other")
+    bench.service.deleted = True
+
+    async def asked() -> None:
+        with pytest.raises(NotFound):
+            await bench.cache.get_items(other, ItemsRequest())
+        bench.service.deleted = False
+
+    bench.service.between = asked
+    await bench.cache.writer.publish(other, posts("1"), ids=["x"])
+    answer = await bench.cache.get_items(other, ItemsRequest(ids=("x",)))
+
+    assert [row.id for row in answer.page.items] == ["x"]
 
 
 async def test_our_own_publish_told_under_our_name_is_no_other_write(bench: Bench) -> None:
@@ -218,7 +245,7 @@ async def test_a_changed_configuration_is_told_and_the_node_verified(bench: Benc
         ({}, "nothing to change"),
         (
             {"pubsub#nonsense": "x"},
-            "'pubsub#nonsense': .* has no such field; it has pubsub#title, pubsub#persist_items",
+            "'pubsub#nonsense': there is no such field; there are pubsub#title, .*pubsub#persist_items",
         ),
         ({"pubsub#title": True}, "'pubsub#title': it is of type s here"),
         ({"pubsub#persist_items": "1"}, "'pubsub#persist_items': it is of type b here"),
@@ -234,6 +261,26 @@ async def test_fields_that_the_form_does_not_have_are_not_sent(
 
     assert bench.service.writes == 0
     assert (await bench.state())[0] == "cache"
+
+
+async def test_a_field_that_the_form_leaves_out_while_it_has_no_value_can_be_set(bench: Bench) -> None:
+    bench.service.form = {"pubsub#persist_items": True}
+
+    await bench.cache.nodes.configure(KEY, {"pubsub#title": "New"})
+
+    assert await bench.cache.nodes.configuration(KEY) == {"pubsub#title": "New", "pubsub#persist_items": True}
+    with pytest.raises(InvalidArgs, match="'pubsub#contact': it is of type as here"):
+        await bench.cache.nodes.configure(KEY, {"pubsub#contact": "romeo@localhost"})
+
+
+async def test_a_field_that_is_ignored_without_a_word_is_not_taken_for_set(bench: Bench) -> None:
+    bench.service.form, bench.service.deaf = {"pubsub#persist_items": True}, ("pubsub#language",)
+
+    with pytest.raises(NotSupported, match=r"'pubsub#language': .* did not take it; all else is changed"):
+        await bench.cache.nodes.configure(KEY, {"pubsub#language": "de", "pubsub#persist_items": False})
+
+    assert bench.service.form == {"pubsub#persist_items": False}
+    assert (await bench.read(freshness="cache")).reason == "its configuration was changed by you"
 
 
 async def test_affiliations_are_checked_and_our_own_makes_the_node_be_verified(bench: Bench) -> None:
@@ -260,3 +307,54 @@ async def test_a_node_that_lists_nothing_to_us_may_still_say_what_it_is(bench: B
     assert [entry.name for entry in listed.entries] == ["a", "b", "c"]
     with pytest.raises(NotFound):
         await bench.cache.nodes.discover(KEY)
+
+
+# ---- subscriptions -----------------------------------------------------------------------------
+
+
+async def test_an_account_goes_also_where_its_subscriptions_cannot_be_ended(bench: Bench) -> None:
+    bench.service.stuck = True
+
+    await bench.cache.close_account(KEY.account)
+
+    assert bench.cache.explain(KEY)["state"] == "unknown"
+
+
+async def test_a_subscription_that_may_be_over_is_not_relied_upon(bench: Bench) -> None:
+    bench.service.silent = "lost"
+
+    with pytest.raises(TimedOut):
+        await bench.cache.writer.unsubscribe(KEY)
+
+    assert (await bench.read(freshness="cache")).stale
+    await bench.settled()
+
+
+async def test_a_subscription_that_could_not_be_ended_is_ended_in_the_next_session(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    bench.service.online = False
+    await bench.cache.writer.drop(KEY)
+    left = await bench.store.leftovers(KEY.account), bench.service.subscribed
+
+    bench.service.online = True
+    bench.cache.session_started(KEY.account)
+    async with asyncio.timeout(10):
+        while await bench.store.leftovers(KEY.account):
+            await asyncio.sleep(0.01)
+
+    assert left == ([KEY], True)
+    assert not bench.service.subscribed
+
+
+async def test_a_subscription_left_behind_stays_where_the_node_is_wanted_again(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    bench.service.online = False
+    await bench.cache.writer.drop(KEY)
+    bench.service.online = True
+    await bench.read(freshness="service")
+
+    bench.cache.session_started(KEY.account)
+    await bench.settled()
+
+    assert bench.service.subscribed
+    assert await bench.store.leftovers(KEY.account) == []
