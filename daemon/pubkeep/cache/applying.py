@@ -99,7 +99,7 @@ class Applier(Part):
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
-        full = [item for item in event.items if payload.first_child(item.element) is not None]
+        full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         new_items, digests = await self.convert(node, full, held)
         for item in event.items:
             known, told = held.get(item.id), digests.get(item.id)
@@ -198,11 +198,9 @@ class Applier(Part):
         analysis = node.record.analysis
         slices = Slices()
         for item in items:
-            try:
-                xml, trouble = payload.to_xml(payload.first_child(item.element)), ""
-            except RecursionError:  # one bad item is refused by itself
-                xml, trouble = "", "the payload is nested too deep to be kept"
-            digests[item.id] = mark = payload.digest(xml)
+            xml, mark = payload.of_item(item.element)
+            trouble = payload.refusal(item.element)
+            digests[item.id] = mark
             if held.get(item.id) != mark:
                 parsed = Parsed(error=trouble) if trouble else await parse(self._analysers, node.key, analysis, item)
                 changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
@@ -261,11 +259,10 @@ class Applier(Part):
 def _moved(items: Iterable[WireItem], changed: Iterable[NewItem]) -> list[NewItem]:
     """All items in their order, for moving them to the end; the store only compares those that did not change."""
     by_id = {item.id: item for item in changed}
-    result = []
-    for item in items:
-        xml = "" if item.id in by_id else payload.to_xml(payload.first_child(item.element))
-        result.append(by_id.get(item.id) or NewItem(item.id, item.publisher, xml, payload.digest(xml), Parsed()))
-    return result
+    return [
+        by_id.get(item.id) or NewItem(item.id, item.publisher, *payload.of_item(item.element), Parsed())
+        for item in items
+    ]
 
 
 async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, item: WireItem) -> Parsed:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 from xml.etree import ElementTree as ET
 
+from pubkeep import markup
 from pubkeep.errors import InvalidArgs, Refused
 from pubkeep.model import Confirmation, ItemsQuery, Listing, NodeKey, Rsm, ServiceInfo
 from pubkeep.xmpp.conditions import meaning
@@ -83,7 +84,7 @@ class PubSub:
         publish = ET.SubElement(pubsub, f"{PUBSUB}publish", {"node": node.node})
         item = ET.SubElement(publish, f"{PUBSUB}item", {"id": item_id})
         if xml:
-            item.append(ET.fromstring(xml))  # noqa: S314 (serialised by us from what was checked)
+            item.append(markup.parse(xml))
         if options:
             ET.SubElement(pubsub, f"{PUBSUB}publish-options").append(_form(PUBLISH_OPTIONS, options))
 
