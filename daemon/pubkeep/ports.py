@@ -218,6 +218,9 @@ class SessionListener(Protocol):
     def path_lost(self, account: str, service: str) -> None:
         """A sign of loss on the way to this service (remote-server-*, service-unavailable)."""
 
+    def dropped(self, account: str, why: str) -> None:
+        """An event came that no service can have sent: an `error`, `wrapped`, or of a `sender` that is none."""
+
     async def handle(self, event: NodeEvent) -> None:
         """An event, in the inbox of its node."""
 
