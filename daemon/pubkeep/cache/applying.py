@@ -119,7 +119,7 @@ class Applier(Part):
                 node.settle.doubt_order(item.id)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
-            if item_id not in held and not (last and last[1] is None):
+            if item_id not in held and not event.delayed and not (last and last[1] is None):
                 node.punch("an item that is not held was retracted")
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
