@@ -22,6 +22,7 @@ from pubkeep.model import (
     NodeKey,
     Rsm,
     ServiceInfo,
+    Subscription,
     WireItem,
 )
 from pubkeep.xmpp.inbox import Inbox
@@ -31,6 +32,7 @@ T = TypeVar("T")
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
 ATOM = "{http://www.w3.org/2005/Atom}"
 REPLY = 20.0
+NOT_OWNER = "only the owner may do that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,32 @@ class Stream:
         self.up, self._held = True, []
 
 
-class Network:
+class _Subscriber:
+    """What only owners may ask is refused: the simulated account is a plain subscriber."""
+
+    async def create_node(self, node: NodeKey, config: Mapping[str, FieldValue]) -> str:
+        raise NotAllowed(NOT_OWNER)
+
+    async def delete_node(self, node: NodeKey) -> None:
+        raise NotAllowed(NOT_OWNER)
+
+    async def configuration(self, node: NodeKey) -> Mapping[str, FieldValue]:
+        raise NotAllowed(NOT_OWNER)
+
+    async def configure(self, node: NodeKey, fields: Mapping[str, FieldValue]) -> None:
+        raise NotAllowed(NOT_OWNER)
+
+    async def affiliations(self, node: NodeKey) -> Mapping[str, str]:
+        raise NotAllowed(NOT_OWNER)
+
+    async def set_affiliations(self, node: NodeKey, affiliations: Mapping[str, str]) -> None:
+        raise NotAllowed(NOT_OWNER)
+
+    async def all_subscriptions(self, node: NodeKey) -> tuple[Subscription, ...]:
+        raise NotAllowed(NOT_OWNER)
+
+
+class Network(_Subscriber):
     """All services, as one account sees them."""
 
     def __init__(self, account: str, clock: Clock, chance: random.Random, seen: Counter[str]) -> None:

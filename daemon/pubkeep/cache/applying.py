@@ -58,11 +58,13 @@ class Applier(Part):
         """
         node = self._known.node(event.node)
         if node is None:
+            self._known.dropped(event.node.account, "unwanted")
             return
         if self._known.notifies(event.node) and not node.hidden and node.subscribed_epoch != node.link.epoch:
             self.verify(node)  # it wakes us and proves nothing
         if node.hidden or not (node.record.subscribed or node.subscribed_epoch == node.link.epoch):
             node.dropped_events += 1
+            self._known.dropped(event.node.account, "unsubscribed")
             return
         holes = node.holes
         try:
@@ -78,6 +80,9 @@ class Applier(Part):
         self.settle(node)
 
     async def _apply_event(self, node: Node, event: NodeEvent) -> None:
+        if event.delayed and event.kind is not EventKind.ITEMS:
+            node.punch("an old notification came late")
+            return
         match event.kind:
             case EventKind.ITEMS:
                 await self._apply_items(node, event)
@@ -91,6 +96,8 @@ class Applier(Part):
                 if node.subscription != "subscribed":
                     node.subscribed_epoch = -1
                     node.punch(f"the subscription is {node.subscription}")
+            case EventKind.COLLECTION:
+                pass
             case EventKind.CONFIGURATION:
                 node.punch("the node's configuration changed")
                 self.tell(node, "configured", None)
@@ -99,7 +106,7 @@ class Applier(Part):
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
-        full = [item for item in event.items if payload.first_child(item.element) is not None]
+        full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
         new_items, digests = await self.convert(node, full, {} if moves else held)
         head = node.record.copy is Copy.HEAD and node.link.order != "publish" and not event.delayed
@@ -117,7 +124,7 @@ class Applier(Part):
                 node.settle.doubt_order(item.id)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
-            partly = node.record.copy is Copy.HEAD
+            partly = node.record.copy is Copy.HEAD or event.delayed
             if item_id not in held and not partly and not (last and last[1] is None):
                 node.punch("an item that is not held was retracted")
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
@@ -247,11 +254,9 @@ class Applier(Part):
         analysis = node.record.analysis
         slices = Slices()
         for item in items:
-            try:
-                xml, trouble = payload.to_xml(payload.first_child(item.element)), ""
-            except RecursionError:  # one bad item is refused by itself
-                xml, trouble = "", "the payload is nested too deep to be kept"
-            digests[item.id] = mark = payload.digest(xml, item.publisher)
+            xml, mark = payload.of_item(item.element, item.publisher)
+            trouble = payload.refusal(item.element)
+            digests[item.id] = mark
             if held.get(item.id) != mark:
                 parsed = Parsed(error=trouble) if trouble else await parse(self._analysers, node.key, analysis, item)
                 changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
