@@ -37,6 +37,8 @@ class History:
     """All that ever happened to a node, in the order in which its service committed it."""
 
     order: str
+    overtaking: bool = False
+    """Whether notifications may overtake each other."""
     changes: list[Change] = field(default_factory=list)
     own: dict[tuple[str, ...], int] = field(default_factory=dict)
     """What we wrote: ids -> number of the change."""
@@ -61,10 +63,9 @@ class History:
         last = sum(change.at <= end for change in self.changes)
         return range(first, last + 1)
 
-    def worlds(self, number: int, verified_at: float, end: float) -> Iterator[State]:
-        """State `number`, each change that nobody was told since `verified_at` being in or out."""
-        loose = [i for i, c in enumerate(self.changes) if not c.told and c.at > verified_at - 1e-6 and c.at <= end]
-        if not any(i < number for i in loose) and not loose:
+    def worlds(self, number: int, loose: Sequence[int]) -> Iterator[State]:
+        """State `number`, each of the loose changes being in or out."""
+        if not loose:
             yield self.states[number]
             return
         firm = [i for i in range(number) if i not in loose]
@@ -75,9 +76,18 @@ class History:
                     state = after(state, self.changes[i].op, self.order)
                 yield state
 
-    def loose(self, verified_at: float, end: float) -> int:
-        """How many changes may be in or out."""
-        return sum(not c.told and verified_at - 1e-6 < c.at <= end for c in self.changes)
+    def loose(self, verified_at: float, as_of: float, end: float) -> list[int]:
+        """Changes of which nobody knows whether an answer shows them.
+
+        Those that nobody was told of since `verified_at`; and, where notifications overtake each other, those
+        since `as_of`, since a later one may have come first.
+        """
+        return [
+            i
+            for i, change in enumerate(self.changes)
+            if change.at <= end
+            and (change.at > verified_at - 1e-6 if not change.told else self.overtaking and change.at > as_of - 1e-6)
+        ]
 
 
 def after(state: State, op: Sequence[str], order: str) -> State:
@@ -152,20 +162,21 @@ def judge(
         ever = {item for state in history.states for item in state.items}
         wrong = [row for row in rows if row not in ever]
         return Verdict(f"stale rows that were never there: {wrong}" if wrong else "")
-    numbers, verified_at = history.between(begun, ended), ended
+    numbers, loose = history.between(begun, ended), list[int]()
     if answer.source == "cache":
         as_of, verified_at = moment(answer.as_of), moment(answer.verified_at)
         if begun - as_of > LEASE:
             return Verdict(f"as_of is {begun - as_of:.0f} s old")
         numbers = history.between(as_of, ended)
-        if history.loose(verified_at, ended) > MOST_UNTOLD:
+        loose = history.loose(verified_at, as_of, ended)
+        if len(loose) > MOST_UNTOLD:
             return Verdict(judged=False)
     fitting = [
         number
         for number in numbers
         if any(
             state.exists and state.allowed and part(state.items, request) == rows
-            for state in history.worlds(number, verified_at, ended)
+            for state in history.worlds(number, loose)
         )
     ]
     if not fitting:

@@ -180,12 +180,19 @@ class Applier(Part):
         whole = node.record.copy is Copy.WHOLE and not node.hidden
         held = await self._store.digests(node.record.number) if whole else {}
         new_items, shown = await self.convert(node, listing.items, held)
-        racing = node.settle.answered(listing.sent_at, listing.taken_at, ids, shown)
+        covered = None if everything is not None else ids
+        racing = node.settle.answered(listing.sent_at, listing.taken_at, covered, shown)
         if whole:
             settled = [item for item in new_items if not node.settle.unsettled((item.id,))]
             absent = _absent(list(held), listing, ids, everything)
             gone = [item_id for item_id in absent if not node.settle.unsettled((item_id,))]
-            if settled or gone:
+            if (settled or gone) and listing.sent_at < node.decided_at:
+                # it may be older than the answer that came before it
+                for item_id in (*gone, *(item.id for item in settled)):
+                    node.settle.doubt(item_id, listing.taken_at)
+                racing = frozenset(gone) or frozenset(item.id for item in settled)
+            elif settled or gone:
+                node.decided_at = listing.taken_at
                 node.punch("the service had changes that it did not tell")
                 await self.write(node, settled, removals=gone)
                 self.verify(node)

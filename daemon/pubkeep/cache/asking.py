@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pubkeep import payload
 from pubkeep.cache.applying import parse
 from pubkeep.cache.known import Link
-from pubkeep.errors import InvalidArgs, LimitExceeded, NotSupported, Unavailable
+from pubkeep.errors import InvalidArgs, LimitExceeded, NotFound, NotSupported, Unavailable
 from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, WireItem
 from pubkeep.ports import Analysers, PubSubClient
 from pubkeep.questions import ItemsRequest, Page
@@ -148,7 +148,12 @@ async def _part_of_all(
         await feed(listing, [item.id for item in listing.items], pager.ids if pager.ended and not pager.fault else None)
 
     while (query := pager.query()) is not None:
-        await client.items(key, query, take)
+        try:
+            await client.items(key, query, take)
+        except NotFound:
+            if not pages:
+                raise
+            raise _Changed from None  # the item to go on after is gone, not the node
     if pager.fault and len(pager.ids) <= max_items:
         raise _Changed
     if pager.fault:

@@ -94,6 +94,8 @@ class Node:
     """Boottime of the next synchronisation; None if none is planned."""
     urgent: bool = False
     dropped_events: int = 0
+    decided_at: float = float("-inf")
+    """When the last answer came that changed the copy: one that was asked for before may be older."""
     seen_item: bool = False
     """Whether the analysers have seen an item of it since the start."""
     policy: Policy = field(default_factory=Policy)

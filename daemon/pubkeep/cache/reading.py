@@ -80,7 +80,10 @@ class Reader(Part):
             case "quick" if node is not None and self._holds(node):
                 if self._known.needs_proof(node):
                     self._planner.want(node, urgent=True)
-                return await self._held_or_raise(node, key, request)
+                try:
+                    return await self._held_or_raise(node, key, request)
+                except NotFound:  # no such item to count from, in a copy that may be old
+                    return await self._auto(node, request)
             case _ if node is None:
                 return await self._ask_unknown(key, request)
             case _:

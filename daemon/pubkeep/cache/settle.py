@@ -167,12 +167,12 @@ class Settle:
         return [
             item_id
             for item_id, doubt in self._doubts.items()
-            if doubt.attempts < MAX_ATTEMPTS and now - doubt.named_at >= self.fan_out
+            if doubt.attempts < MAX_ATTEMPTS and doubt.named_at + self.fan_out <= now
         ][:100]
 
     def order_due(self, now: float) -> list[str]:
         """The ids whose order a listing of the newest can show now: no id is in doubt and all is quiet."""
-        quiet = now - self._placed_at >= self.fan_out and not self._doubts
+        quiet = self._placed_at + self.fan_out <= now and not self._doubts
         return list(self.order_ids) if quiet else []
 
     def next_due(self, now: float) -> float | None:

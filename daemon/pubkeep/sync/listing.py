@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pubkeep.cache.applying import BATCH, Applier
 from pubkeep.cache.known import Node, Proof
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.model import Copy, ItemsQuery, Listing, NodeState, WireItem
+from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
 from pubkeep.sync.pager import Pager
 
@@ -173,7 +173,7 @@ class Lister(Part):
         some = node.record.items > 0  # where nothing is held yet, nothing has to be compared
         held = await self._store.digests(node.record.number, [item.id for item in part]) if some else {}
         changed, digests = await self._applier.convert(node, part, held)
-        news = [item for item in changed if item.id not in named]
+        news = [item for item in changed if item.id not in named or _agrees(node, item)]
         report.missing += [item.id for item in news if item.id not in held]
         report.different += [item.id for item in news if item.id in held]
         if report.repair:
@@ -189,6 +189,8 @@ class Lister(Part):
 
     async def _swap(self, node: Node, walk: "_Walk", report: Report) -> Outcome:
         """The last page is written: the proof, the removals and the order, in one transaction."""
+        if walk.sent_at < node.decided_at:
+            return Outcome(proved=False, reason="another answer, which may be newer, came meanwhile", again=True)
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
         removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
@@ -241,6 +243,12 @@ class _Walk:
     sent_at: float
     """When its first request was sent."""
     copy: Copy
+
+
+def _agrees(node: Node, item: NewItem) -> bool:
+    """Whether the last event said the same."""
+    last = node.settle.last_event(item.id)
+    return last is not None and last[1] == item.digest
 
 
 def _if_other(remaining: list[str], held: dict[str, bytes], removals: list[str]) -> list[str] | None:

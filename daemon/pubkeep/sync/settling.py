@@ -38,6 +38,8 @@ class Settler(Part):
             changed, shown = await self._applier.convert(node, asked, held)
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started).intersection(ids)
+            if listing.sent_at < node.decided_at:
+                racing = frozenset(ids)  # an answer that may be newer came before this one
             node.settle.answered(listing.sent_at, listing.taken_at, ids, shown)
             node.settle.tried(racing)
             new_items = [item for item in changed if item.id not in racing]
@@ -48,6 +50,7 @@ class Settler(Part):
             node.settle.settled(i for i in ids if i not in racing)
             node.changed()
             if new_items or removals:
+                node.decided_at = listing.taken_at
                 await self._applier.write(node, new_items, removals=removals)
 
         client = self._sessions.client(node.key.account)
@@ -65,7 +68,7 @@ class Settler(Part):
             head = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1][-number:]
             ours = await self._store.page(node.record, limit=number, format="none")
             mine = [row.id for row in ours.items]
-            if racing:
+            if racing or listing.sent_at < node.decided_at:
                 fits = True  # events came in between: another attempt follows when they are quiet
                 return
             if sorted(head) == sorted(mine):

@@ -62,9 +62,10 @@ class Syncer(Part):
             node.proof, node.subscribed_epoch = None, -1
             await self._applier.save(node, state=NodeState.DENIED, reason=str(error), error="NotAllowed")
             raise
-        except NotFound:
-            await self._confirm_gone(node)
-            raise
+        except NotFound as error:
+            if await self._confirm_gone(node):
+                raise
+            return Outcome(proved=False, reason=str(error))
         except NotSupported as error:
             await self._applier.ignore(node, str(error))
             return Outcome(proved=False, reason=str(error), final=True)
@@ -169,7 +170,7 @@ class Syncer(Part):
                 if other.link is link:
                     other.settle.fan_out = link.fan_out
 
-    async def _confirm_gone(self, node: Node) -> None:
+    async def _confirm_gone(self, node: Node) -> bool:
         """A cursor or a subscription gives item-not-found too: a plain get decides whether the node is gone."""
         client = self._sessions.client(node.key.account)
 
@@ -180,6 +181,8 @@ class Syncer(Part):
             await client.items(node.key, ItemsQuery(max_items=1), ignore)
         except NotFound as error:
             await self._applier.gone(node, str(error))
+            return True
+        return False
 
     async def unsubscribe(self, key: NodeKey) -> bool:
         """End what we subscribed. Returns False where nobody answered, so that it is to be tried again.
