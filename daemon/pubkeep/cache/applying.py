@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
-from pubkeep.cache.known import Link, Node
+from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (
@@ -121,7 +121,7 @@ class Applier(Part):
             placed = usable and (known is None or node.link.order != "creation")
             node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
             if known is not None and known != told and not node.link.order:
-                node.settle.doubt_order(item.id)
+                node.settle.overwritten(item.id)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
             partly = node.record.copy is Copy.HEAD or event.delayed
@@ -225,7 +225,7 @@ class Applier(Part):
             placed = item.id not in held or node.link.order != "creation"
             node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed, same=True)
             if item.id in held and not node.link.order:
-                node.settle.doubt_order(item.id)
+                node.settle.overwritten(item.id)
             await self.write(node, [item], moves=node.link.order == "publish")
         self.settle(node)
 
@@ -343,7 +343,12 @@ async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, i
     return await analysers.parse(key, analysis, item)
 
 
-def learn_order(link: Link, order: str) -> None:
-    """A listing showed whether overwritten items move to the end (`publish`) or stay (`creation`)."""
-    if not link.order:
-        link.learn(order=order)
+def learn_order(node: Node, listed: Sequence[str], held: Sequence[str]) -> None:
+    """The last change of all was an overwrite, and a listing shows whether it moved the item to the end, or left it.
+
+    Args:
+        listed: ids of the service, all or the newest, oldest first; `held`: ours, where it was left in its place.
+    """
+    item_id = node.settle.overwrote
+    if item_id in listed and not node.link.order and held[-1:] != [item_id]:
+        node.link.learn(order="publish" if listed[-1] == item_id else "creation")

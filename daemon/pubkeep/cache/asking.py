@@ -95,9 +95,9 @@ async def ask(
         newest = await _newest(client, link, key, request.max if request.max is not None else DEFAULT_MAX, take)
         if newest is not None:
             return newest
-    for _ in range(WALKS):
+    for walk in range(WALKS):
         try:
-            return await _part_of_all(client, link, key, request, feed, max_items)
+            return await _part_of_all(client, link, key, request, feed, max_items, surely=walk > 0)
         except _Changed:
             continue
     raise Unavailable(f"{key.node} at {key.service}: it changed each time while it was listed; try again")
@@ -135,6 +135,8 @@ async def _part_of_all(
     request: ItemsRequest,
     feed: Feed,
     max_items: int,
+    *,
+    surely: bool,
 ) -> Asked:
     """List the whole node and cut the part out: anchors and positions mean nothing on the wire."""
     pager = Pager(bool(link.traits.rsm), max_items)
@@ -161,6 +163,8 @@ async def _part_of_all(
     number = request.max if request.max is not None else DEFAULT_MAX
     ids = [item.id for item in items]
     for anchor in (request.before, request.after):
+        if anchor and anchor not in pager.ids and pages > 1 and not surely:
+            raise _Changed  # it may have moved from a page that was still to come to one that was not
         if anchor and anchor not in pager.ids:
             raise NoAnchor(f"{key.node} at {key.service}: no item {anchor!r} to count from")
     if request.after:

@@ -46,6 +46,8 @@ class Settle:
     """(taken_at, ids; None for all) of recent answers."""
     _placed_at: float = float("-inf")
     _placed_id: str = ""
+    overwrote: str = ""
+    """The id that the last event of all gave another payload, where the order of the service is not known."""
     order_ids: dict[str, None] = field(default_factory=dict)
     """Ids whose place at the end of the order is in doubt, in the order of their events."""
 
@@ -69,6 +71,7 @@ class Settle:
             placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
             same: it says what is held already, or is our own confirmed write: it cannot contradict an answer.
         """
+        self.overwrote = ""
         before = self._named.pop(item_id, None)
         self._named[item_id] = (at, digest)
         self._forget_before(at)
@@ -94,6 +97,11 @@ class Settle:
         """The id is unsettled from now on, whatever an event said."""
         known = self._doubts.setdefault(item_id, _Doubt(at))
         known.named_at = at
+
+    def overwritten(self, item_id: str) -> None:
+        """The last event gave a held item another payload: where it stands now shows the order of the service."""
+        self.overwrote = item_id
+        self.doubt_order(item_id)
 
     def doubt_order(self, item_id: str) -> None:
         """Nobody knows where this id stands now."""

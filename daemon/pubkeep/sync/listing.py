@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from pubkeep.cache.applying import BATCH, Applier
+from pubkeep.cache.applying import BATCH, Applier, learn_order
 from pubkeep.cache.known import Node, Proof
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
@@ -35,6 +35,8 @@ class Report:
     missing: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
+    reordered: bool = False
+    """The same items stood in another order."""
 
     @property
     def same(self) -> bool:
@@ -193,6 +195,8 @@ class Lister(Part):
             return Outcome(proved=False, reason="another answer, which may be newer, came meanwhile", again=True)
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
+        if not walk.racing and walk.copy is Copy.WHOLE:
+            learn_order(node, walk.ids, list(held))
         removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
         report.extra += removals
         if not walk.ids and len(removals) >= EMPTIED and not self._seen_empty(node, walk.sent_at):
@@ -202,6 +206,8 @@ class Lister(Part):
             return Outcome(proved=True, reason=node.hole)
         remaining = [item_id for item_id in walk.ids if item_id in held]
         remaining += [item_id for item_id in held if item_id in walk.racing and item_id not in listed]
+        order = _if_other(remaining, held, removals)
+        report.reordered = order is not None and not walk.racing
         deaf = node.subscribed_epoch != walk.epoch
         record = replace(
             node.record,
@@ -211,9 +217,7 @@ class Lister(Part):
             verified_at=self._clock.wall_of(walk.sent_at),
             error="",
         )
-        applied = await self._store.apply(
-            record, removals=removals, order=_if_other(remaining, held, removals), record=record
-        )
+        applied = await self._store.apply(record, removals=removals, order=order, record=record)
         node.record = record
         node.settle.clear(keep=walk.racing)
         for item_id in walk.racing.difference(listed).intersection(held):

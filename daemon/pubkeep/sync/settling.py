@@ -66,21 +66,23 @@ class Settler(Part):
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started)
             head = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1][-number:]
-            ours = await self._store.page(node.record, limit=number, format="none")
-            mine = [row.id for row in ours.items]
             if racing or listing.sent_at < node.decided_at:
-                fits = True  # events came in between: another attempt follows when they are quiet
+                fits = True  # something came in between: another attempt follows when it is quiet
                 return
-            if sorted(head) == sorted(mine):
-                if head != mine:
-                    await self._place(node, listing, head)
-            elif not (node.link.order == "" and set(ids) & set(head) and head[-1] in ids):
+            held = list(await self._store.digests(node.record.number))
+            mine = held[-number:]
+            sure = [held.index(each) for each in head if each in held and each not in ids]
+            gone = [each for each in held[min(sure, default=len(held)) :] if each not in head and each not in ids]
+            if gone:  # they should be among the newest: asked for by id first
+                for item_id in gone:
+                    node.settle.doubt(item_id, listing.taken_at)
+                fits = True
                 return
-            else:
-                learn_order(node.link, "publish")
+            learn_order(node, head, mine)
+            if not set(head).difference(mine) <= set(ids) or not set(head) <= set(held):
+                return
+            if head != mine:
                 await self._place(node, listing, head)
-            if node.link.order == "" and head == mine and not set(ids) & set(head[-1:]):
-                learn_order(node.link, "creation")
             node.settle.order_settled()
             node.changed()
             fits = True

@@ -156,6 +156,8 @@ class Syncer(Part):
                 break
         if trusted and outcome.proved and not report.same:
             self._contradicted(node, report)
+        elif trusted and outcome.proved and report.reordered:
+            node.link.learn(order="")  # it does not keep the order that it showed
         return outcome
 
     def _contradicted(self, node: Node, report: Report) -> None:
