@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from pubkeep.errors import InvalidArgs
 
+MIB = 1024 * 1024
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -45,7 +46,7 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True)
 class XmppSection:
-    """[xmpp]: seconds, but for the file."""
+    """[xmpp]: seconds, where nothing else is said."""
 
     ca_certs: Path | None = None
     """Certificates to trust beside the system's, for servers with a private authority."""
@@ -55,6 +56,10 @@ class XmppSection:
     negotiation_timeout: float = setting(30.0, 1, 300)
     max_delay: float = setting(300.0, 1, 3600)
     """The longest wait between two attempts to connect."""
+    max_stanza: int = setting(64 * MIB, MIB, 1024 * MIB)
+    """Bytes: a service that does not page sends a whole node as one stanza. A longer one ends the connection."""
+    max_item: int = setting(MIB // 2, MIB // 16, 16 * MIB)
+    """Bytes: twice what servers accept from their users. A longer item is kept without its payload."""
 
 
 @dataclass(frozen=True, slots=True)

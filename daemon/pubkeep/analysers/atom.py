@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from pubkeep.analysers.dates import microseconds
+from pubkeep.payload import to_xml
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -97,7 +98,7 @@ def _construct(elements: list[ET.Element]) -> dict[str, str]:
         if kind == "xhtml":
             body = element.find(f"{XHTML}div")
             if body is not None:
-                result.setdefault("xhtml", ET.tostring(_without_tail(body), encoding="unicode"))
+                result.setdefault("xhtml", to_xml(body))
                 result.setdefault("plain", _folded("".join(_xhtml_text(body))))
         elif kind in ("html", "text/html"):
             markup = "".join(element.itertext())
@@ -110,11 +111,6 @@ def _construct(elements: list[ET.Element]) -> dict[str, str]:
     plain = result.pop("plain", "")
     result.setdefault("text", plain)
     return result
-
-
-def _without_tail(element: ET.Element) -> ET.Element:
-    element.tail = None  # the item is our own copy
-    return element
 
 
 def _person(element: ET.Element) -> dict[str, str]:

@@ -99,7 +99,7 @@ class Applier(Part):
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
-        full = [item for item in event.items if payload.first_child(item.element) is not None]
+        full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
         new_items, digests = await self.convert(node, full, {} if moves else held)
         head = node.record.copy is Copy.HEAD and node.link.order != "publish" and not event.delayed
@@ -247,11 +247,9 @@ class Applier(Part):
         analysis = node.record.analysis
         slices = Slices()
         for item in items:
-            try:
-                xml, trouble = payload.to_xml(payload.first_child(item.element)), ""
-            except RecursionError:  # one bad item is refused by itself
-                xml, trouble = "", "the payload is nested too deep to be kept"
-            digests[item.id] = mark = payload.digest(xml, item.publisher)
+            xml, mark = payload.of_item(item.element)
+            trouble = payload.refusal(item.element)
+            digests[item.id] = mark
             if held.get(item.id) != mark:
                 parsed = Parsed(error=trouble) if trouble else await parse(self._analysers, node.key, analysis, item)
                 changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))

@@ -30,7 +30,7 @@ from pubkeep.xmpp.stream import CLIENT, Stream
 log = logging.getLogger(__name__)
 
 FIRST_DELAY = 1.0
-"""Seconds, doubled after each attempt that reached no session that lasted."""
+"""Seconds, doubled after each attempt that reached no session that lasted, or that we had to end."""
 LASTING = 5.0
 """Seconds after which a session counts: a server that ends each one at once is not to be asked every second."""
 CLOSE_WAIT = 1.0
@@ -82,6 +82,8 @@ class Session:
             account.tls,
             ca_certs=settings.ca_certs,
             has_address=bool(account.host),
+            max_stanza=settings.max_stanza,
+            max_item=settings.max_item,
         )
         self._requests = Requests(self._stream.send_element, clock, settings.reply_timeout)
         self.pubsub = PubSub(account.jid, full_jid, self._requests, inbox, listener)
@@ -113,7 +115,7 @@ class Session:
                 async with asyncio.timeout(CLOSE_WAIT + 0.5):
                     await self._stream.disconnect(wait=CLOSE_WAIT, ignore_send_queue=True)
         finally:
-            self._stream.abort()
+            self._stream.close()
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -128,7 +130,9 @@ class Session:
             if end is not _End.LOST:
                 self._refused(end, words)
                 return
-            short = 0 if lasted is not None and lasted >= LASTING else short + 1
+            useful = lasted is not None and lasted >= LASTING and not self._stream.overrun
+            self._stream.overrun = False
+            short = 0 if useful else short + 1
             unreached = 0 if lasted is not None else unreached + 1
             if unreached > 1:
                 self._give_up_waiting(words)
@@ -228,6 +232,7 @@ class Session:
         stream.add_event_handler("failed_all_auth", self._failed_auth)
         stream.add_event_handler("no_auth", self._no_auth)
         stream.add_event_handler("stream_error", self._stream_error)
+        stream.refused = self._stanza_refused
         stream.take("pubkeep answers", self._requests.wants, self._requests.take)
         stream.take("pubkeep events", _is_event, self._event)
 
@@ -298,6 +303,11 @@ class Session:
 
     def _know(self, contacts: frozenset[str]) -> None:
         self._listener.contacts(self.account.jid, contacts)
+
+    def _stanza_refused(self, stanza: ET.Element) -> None:
+        """What was too much may have been an event: something of this service is missing here."""
+        if stanza.tag == f"{CLIENT}message" and stanza.get("type") != "error":
+            self._listener.path_lost(self.account.jid, stanza.get("from", self.account.jid))
 
     def _event(self, message: ET.Element) -> None:
         for event in events.read(message, self.account.jid, self._clock.boottime()):

@@ -6,10 +6,12 @@ ElementTree and pass through its queue (and its XEP-0198 counters) as they are. 
 as elements, synchronously, in the order of the stream.
 """
 
+import asyncio
 import contextlib
-import copy
 import logging
 import re
+import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,16 +22,15 @@ from slixmpp.stanza import Iq
 from slixmpp.xmlstream.handler.base import BaseHandler
 from slixmpp.xmlstream.matcher.base import MatcherBase
 
+from pubkeep.markup import TooMuch, write
+from pubkeep.slices import SLICE
+from pubkeep.xmpp.stanzas import Found, Part, Stanzas
+
 log = logging.getLogger(__name__)
 
 CLIENT = "{jabber:client}"
-MAX_STANZA = 128 * 1024 * 1024
-"""Bytes without a complete stanza; a node of a service that does not page comes as one stanza."""
-MAX_TOKEN = 8 * 1024 * 1024
-"""Bytes without a complete tag: expat before 2.6 scans an unfinished tag anew with each packet."""
-MAX_PROLOG = 1024
-_PROLOG = re.compile(rb"\s*(<\?xml\s[^<>]*\?>\s*)?<[A-Za-z_]")
-"""What may stand before the stream's root element (RFC 6120 11.4, 11.5); behind it, expat refuses a DTD itself."""
+PIECE = 16 * 1024
+"""Bytes parsed at once: some milliseconds where they are all tags."""
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document can hold (XML 1.0 2.2)."""
 
@@ -71,6 +72,8 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         *,
         ca_certs: Path | None,
         has_address: bool,
+        max_stanza: int,
+        max_item: int,
     ) -> None:
         super().__init__(jid, password)
         self.enable_direct_tls = tls == "direct" or (tls == "required" and not has_address)
@@ -85,18 +88,28 @@ class Stream(ClientXMPP):  # type: ignore[misc]
             self.register_plugin(name)
         self.received = 0
         """Bytes since the beginning: that it grows shows that the link lives."""
-        self._prolog: bytes | None = b""
-        self._since_stanza = self._since_token = 0
+        self.refused: Callable[[ET.Element], None] = lambda _stanza: None
+        """Told what is left of a stanza that was too much."""
+        self.overrun = False
+        """Whether a connection had to be ended since this was last set: what came exceeded a limit."""
+        self._max_stanza = max_stanza
+        self._max_item = max_item
+        self._rest = b""
+        """What came and is not parsed yet; while there is more than a slice of work, nothing is read."""
+        self._found: deque[Found] = deque()
+        self._work_later: asyncio.Handle | None = None
+        self._paused = False
+        self._negotiation: asyncio.Task[Any] | None = None
         self.add_filter("out_sce", self._as_text)  # after XEP-0198 counted it
 
     def take(self, name: str, wanted: Callable[[ET.Element], bool], take: Callable[[ET.Element], None]) -> None:
-        """Hand over stanzas: `wanted` is asked for each."""
-        self.register_handler(_Taker(name, wanted, take))
+        """Hand over stanzas: `wanted` is asked for each. Before the login, anybody may have sent them."""
+        self.register_handler(_Taker(name, lambda stanza: self.authenticated and wanted(stanza), take))
 
     def send_element(self, element: ET.Element) -> None:
         """Send an `<iq/>`, exactly as it is."""
         stanza = RawIq(self, ET.Element(f"{CLIENT}iq", dict(element.attrib)))
-        stanza.raw = to_wire(element)
+        stanza.raw = write(element, in_stream=True)
         self.send(stanza)
 
     def send(self, data: Any, use_filters: bool = True) -> None:
@@ -117,80 +130,139 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         with contextlib.suppress(AttributeError):
             super().abort()
 
+    def close(self) -> None:
+        """End the connection, and what slixmpp leaves running when there is none."""
+        self.abort()
+        if self._run_out_filters is not None:
+            self._run_out_filters.cancel()
+
     # -- what comes in ---------------------------------------------------------------------------
 
     def init_parser(self) -> None:
-        """A new stream: on a new connection, and after STARTTLS and SASL on the same one."""
-        super().init_parser()
-        self._prolog = b""
-        self._since_stanza = self._since_token = 0
+        """A new stream: on a new connection, and after STARTTLS and SASL on the same one.
+
+        What came before and was not worked off belongs to the old one: after STARTTLS it may be anybody's.
+        """
+        self.parser: Stanzas | None = Stanzas(self._max_stanza, self._max_item)
+        self._forget_rest()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, as slixmpp does, but refuse what XMPP forbids (RFC 6120 11.1) and what no service needs.
+        """Work off what comes, in turn with everybody else; meanwhile nothing more is read.
 
-        Nothing of what came is logged: it is other people's.
+        Nothing of it is logged: it is other people's.
         """
-        if self.parser is None:
-            return
-        self.received += len(data)
-        if self._prolog is not None:
-            self._prolog = data = self._prolog + data
-            if not _PROLOG.match(data):
-                if b"<!" in data or len(data) > MAX_PROLOG:
-                    self._refuse("something else than an XMPP stream came from the server")
-                return
-            self._prolog = None
-        self._since_stanza += len(data)
-        self._since_token += len(data)
-        self.parser.feed(data)
-        try:
-            for event, element in self.parser.read_events():
-                self._since_token = 0
-                if event == "start":
-                    if self.xml_depth == 0:
-                        self.xml_root = element
-                        self.start_stream_handler(element)
-                    self.xml_depth += 1
-                    continue
-                self.xml_depth -= 1
-                if self.xml_depth == 1:
-                    self._since_stanza = 0
-                    self._spawn_event(element)
-                    if self.xml_root is not None:
-                        self.xml_root.clear()
-                elif self.xml_depth == 0:
-                    self.disconnect_reason = "the server closed the stream"
-                    self.abort()
-                    return
-        except ET.ParseError as error:
-            self._refuse(f"the server sent malformed XML: {error}")
-        if self._since_stanza > MAX_STANZA or self._since_token > MAX_TOKEN:
-            self._refuse(f"a stanza of more than {MAX_STANZA} bytes, or a tag of more than {MAX_TOKEN}, came")
+        if self.parser is not None:
+            self.received += len(data)
+            self._rest += data
+            if self._work_later is None:
+                self._work()
 
-    def _refuse(self, words: str) -> None:
-        log.error("%s: %s; the connection is closed", self.boundjid.bare, words)
+    def connection_lost(self, exception: BaseException | None) -> None:
+        """What was not worked off comes again when the stream is resumed, and not at all if it is not."""
+        self._forget_rest()
+        if self._negotiation is not None:
+            self._negotiation.cancel()
+        super().connection_lost(exception)
+
+    def _work(self) -> None:
+        self._work_later = None
+        end = time.perf_counter() + SLICE
+        parser = self.parser
+        while parser is not None and self.parser is parser:
+            if self._found:
+                self._take_up(self._found.popleft())
+            elif self._is_worth_parsing():
+                piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+                try:
+                    self._found.extend(parser.feed(piece))
+                except TooMuch as error:
+                    self._refuse(parser, str(error))
+            else:
+                break
+            if time.perf_counter() >= end:
+                self._read_on(wanted=False)
+                self._work_later = self.loop.call_soon(self._work)
+                return
+        self._read_on(wanted=True)
+
+    def _is_worth_parsing(self) -> bool:
+        """A tag that comes in small packets is not scanned anew with each of them (CVE-2023-52425)."""
+        return len(self._rest) >= PIECE or b">" in self._rest
+
+    def _read_on(self, *, wanted: bool) -> None:
+        if wanted is self._paused and self.transport is not None:
+            self._paused = not wanted
+            (self.transport.resume_reading if wanted else self.transport.pause_reading)()
+
+    def _forget_rest(self) -> None:
+        self._rest = b""
+        self._found.clear()
+        if self._work_later is not None:
+            self._work_later.cancel()
+            self._work_later = None
+        self._read_on(wanted=True)
+
+    def _take_up(self, found: Found) -> None:
+        if found.part is Part.OPENED:
+            self.xml_root = found.element
+            self.start_stream_handler(found.element)
+        elif found.part is Part.CLOSED:
+            self.disconnect_reason = "the server closed the stream"
+            self.abort()
+        else:
+            if found.part is Part.REFUSED:
+                log.warning("%s: a stanza was not taken: %s", self.boundjid.bare, found.why)
+                self.refused(found.element)
+            self._spawn_event(found.element)
+
+    def _refuse(self, parser: Stanzas, why: str) -> None:
+        """End the connection and its session: a resumed one would bring the same again."""
+        log.error("%s: the connection is closed: %s", self.boundjid.bare, why)
         self.parser = None  # nothing more of this connection is read
-        self.disconnect_reason = words
+        self.overrun = True
+        self.end_session_on_disconnect = True
+        self.disconnect_reason = why
+        if open_one := parser.unfinished(why):
+            self._take_up(open_one)
         self.abort()
+
+    # -- logging in ------------------------------------------------------------------------------
+
+    async def start_tls(self) -> bool:
+        """Encrypt (RFC 6120 5.4.3.3).
+
+        A connection that is lost in the handshake is lost to asyncio alone, which tells the protocol nothing, and
+        slixmpp waits for that word; so it is said here.
+        """
+        plain = self.transport
+        try:
+            handshake = self.loop.start_tls(plain, self, self.get_ssl_context(), server_hostname=self.default_domain)
+            self._current_connection_attempt = asyncio.ensure_future(handshake)  # `abort` cancels it
+            transport = await self._current_connection_attempt
+        except OSError as error:
+            trouble: OSError = error
+        else:
+            if transport is not None and self.transport is plain:
+                self.connection_made(transport, send_event=False)
+                return True
+            trouble = ConnectionResetError("the connection was lost in the TLS handshake")
+        if self.transport is plain:
+            plain.abort()
+            self.connection_lost(trouble)
+        return False
+
+    async def _handle_stream_features(self, features: Any) -> bool | None:
+        """What waits for the server's next word ends with the connection, or it would log in on the next one too."""
+        self._negotiation = asyncio.current_task()
+        try:
+            done: bool | None = await super()._handle_stream_features(features)
+            return done
+        finally:
+            self._negotiation = None
 
     @staticmethod
     def _as_text(stanza: Any) -> Any:
         return stanza.raw if isinstance(stanza, RawIq) else stanza
-
-
-def to_wire(stanza: ET.Element) -> str:
-    """Serialise a stanza for a stream whose default namespace is jabber:client.
-
-    The stanza itself has no prefix (RFC 6120 4.8.5), so its element is given without namespace; elements of a
-    payload that have none say so, or they would fall into the stream's.
-    """
-    if any(not element.tag.startswith("{") for child in stanza for element in child.iter()):
-        stanza = copy.deepcopy(stanza)
-        for parent in [each for child in stanza for each in child.iter()]:
-            for element in parent:
-                if parent.tag.startswith("{") and not element.tag.startswith("{"):
-                    element.set("xmlns", "")
-    return ET.tostring(stanza, encoding="unicode").replace("\r", "&#13;")
 
 
 def sendable(stanza: ET.Element) -> bool:
