@@ -153,6 +153,8 @@ class EventKind(StrEnum):
     DELETE = "delete"
     CONFIGURATION = "configuration"
     SUBSCRIPTION = "subscription"
+    COLLECTION = "collection"
+    """A node was associated with a collection, or disassociated (XEP-0248 7); says nothing of items."""
     UNKNOWN = "unknown"
 
 

@@ -271,6 +271,9 @@ class SessionListener(Protocol):
     def contacts(self, account: str, contacts: frozenset[str]) -> None:
         """Bare JIDs whose presence the account sees: the roster came, or changed."""
 
+    def dropped(self, account: str, why: str) -> None:
+        """An event came that no service can have sent: an `error`, `wrapped`, or of a `sender` that is none."""
+
     async def handle(self, event: NodeEvent) -> None:
         """An event, in the inbox of its node."""
 

@@ -236,6 +236,7 @@ class Explanation(TypedDict, total=False):
     untold: Sequence[str]
     failures: int
     dropped_events: int
+    account_dropped: Sequence[str]
     last_error: str
     last_message: str
     next_attempt: int

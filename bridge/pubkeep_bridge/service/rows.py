@@ -58,6 +58,7 @@ EXPLANATION = {
     "untold": "as",
     "failures": "u",
     "dropped_events": "u",
+    "account_dropped": "as",
     "last_error": "s",
     "last_message": "s",
     "next_attempt": "x",

@@ -58,11 +58,13 @@ class Applier(Part):
         """
         node = self._known.node(event.node)
         if node is None:
+            self._known.dropped(event.node.account, "unwanted")
             return
         if self._known.notifies(event.node) and not node.hidden and node.subscribed_epoch != node.link.epoch:
             self.verify(node)  # it wakes us and proves nothing
         if node.hidden or not (node.record.subscribed or node.subscribed_epoch == node.link.epoch):
             node.dropped_events += 1
+            self._known.dropped(event.node.account, "unsubscribed")
             return
         holes = node.holes
         try:
@@ -78,6 +80,9 @@ class Applier(Part):
         self.settle(node)
 
     async def _apply_event(self, node: Node, event: NodeEvent) -> None:
+        if event.delayed and event.kind is not EventKind.ITEMS:
+            node.punch("an old notification came late")
+            return
         match event.kind:
             case EventKind.ITEMS:
                 await self._apply_items(node, event)
@@ -91,6 +96,8 @@ class Applier(Part):
                 if node.subscription != "subscribed":
                     node.subscribed_epoch = -1
                     node.punch(f"the subscription is {node.subscription}")
+            case EventKind.COLLECTION:
+                pass
             case EventKind.CONFIGURATION:
                 node.punch("the node's configuration changed")
                 self.tell(node, "configured", None)

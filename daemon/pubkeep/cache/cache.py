@@ -126,7 +126,12 @@ class Cache(Part):
     def answered(self, account: str, service: str, sent_at: float) -> None:
         self._known.answered(account, service, sent_at)
 
+    def dropped(self, account: str, why: str) -> None:
+        self._known.dropped(account, why)
+
     def path_lost(self, account: str, service: str) -> None:
+        if not self._known.has_link(account, service):
+            return
         self._known.new_epoch(self._known.link(account, service))
         for node in self._known.nodes(account):
             if node.key.service == service:

@@ -6,7 +6,7 @@ is false by itself.
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -172,10 +172,23 @@ class Known:
         self._policies: dict[NodeKey, Policy] = {}
         self.contacts: dict[str, frozenset[str]] = {}
         """By account: whose PEP events are wanted."""
+        self._dropped: dict[str, Counter[str]] = {}
 
     def live(self, account: str) -> bool:
         """Whether the session is up, and nothing that it carried is missing."""
         return account in self._live
+
+    def dropped(self, account: str, why: str) -> None:
+        """An event was not taken: nobody wants the node, or it is not from who may say it."""
+        self._dropped.setdefault(account, Counter())[why] += 1
+
+    def dropped_events(self, account: str) -> dict[str, int]:
+        """How many events of an account were not taken since the start, by the reason."""
+        return dict(sorted(self._dropped.get(account, {}).items()))
+
+    def has_link(self, account: str, service: str) -> bool:
+        """Whether anything is known of the way to a service."""
+        return (account, service) in self._links
 
     def link(self, account: str, service: str) -> Link:
         """The link, made at the first question."""
@@ -204,6 +217,7 @@ class Known:
             del self._policies[key]
         for place in [place for place in self._links if place[0] == account]:
             del self._links[place]
+        self._dropped.pop(account, None)
 
     def links(self, account: str) -> Iterator[Link]:
         """All links of an account."""

@@ -20,6 +20,7 @@ def explain(known: Known, clock: Clock, key: NodeKey, tried: Sequence[tuple[str,
         "reasons": [reason for _, reason in tried],
         "policy": known.policy(key).sync,
         "connected": known.live(key.account),
+        "account_dropped": [f"{number} {why}" for why, number in known.dropped_events(key.account).items()],
     }
     if node is None:
         return {

@@ -13,19 +13,34 @@ from pubkeep.model import EventKind, NodeEvent, NodeKey, WireItem
 EVENT = "{http://jabber.org/protocol/pubsub#event}"
 DELAY = "{urn:xmpp:delay}delay"
 SHIM = "{http://jabber.org/protocol/shim}"
+_KINDS = {kind.value: kind for kind in EventKind} | {"items": EventKind.UNKNOWN}
+
+
+def is_event(stanza: Element) -> bool:
+    """Whether it is a message with an `<event/>` in it, wherever."""
+    return stanza.tag == "{jabber:client}message" and next(stanza.iter(f"{EVENT}event"), None) is not None
+
+
+def flaw(message: Element) -> str:
+    """Why no service can have sent this event: `error`, `wrapped` or `sender`; empty where one can."""
+    if message.get("type") == "error":
+        return "error"
+    if message.find(f"{EVENT}event") is None:
+        return "wrapped"
+    return "sender" if "/" in message.get("from", "") else ""
 
 
 def read(message: Element, account: str, at: float) -> list[NodeEvent]:
-    """The events in a message, in its order; empty where there is none that can be accepted.
+    """The events in a message, in its order; empty where none can be accepted.
 
     Args:
         account: the bare JID that received it; a message without sender is from this account's own server.
         at: boottime in the stanza callback.
     """
     event = message.find(f"{EVENT}event")
-    service = (message.get("from") or account).lower()
-    if event is None or message.get("type") == "error" or "/" in service:
+    if event is None or flaw(message):
         return []
+    service = (message.get("from") or account).lower()
     delayed = message.find(DELAY) is not None
     headers = message.iterfind(f"{SHIM}headers/{SHIM}header")
     collection = next((header.text or "" for header in headers if header.get("name") == "Collection"), "")
@@ -40,13 +55,9 @@ def read(message: Element, account: str, at: float) -> list[NodeEvent]:
             redirect = child.find(f"{EVENT}redirect")
             uri = redirect.get("uri", "") if redirect is not None else ""
             result.append(NodeEvent(key, EventKind.DELETE, at, delayed=delayed, redirect=uri))
-        elif name in ("purge", "configuration"):
-            result.append(NodeEvent(key, EventKind(name), at, delayed=delayed))
-        elif name == "subscription":
-            state = child.get("subscription", "")
-            result.append(NodeEvent(key, EventKind.SUBSCRIPTION, at, delayed=delayed, subscription=state))
         else:
-            result.append(NodeEvent(key, EventKind.UNKNOWN, at, delayed=delayed))
+            state = child.get("subscription", "")
+            result.append(NodeEvent(key, _KINDS.get(name, EventKind.UNKNOWN), at, delayed=delayed, subscription=state))
     return [each for each in result if each.node.node]
 
 

@@ -234,7 +234,7 @@ class Session:
         stream.add_event_handler("stream_error", self._stream_error)
         stream.refused = self._stanza_refused
         stream.take("pubkeep answers", self._requests.wants, self._requests.take)
-        stream.take("pubkeep events", _is_event, self._event)
+        stream.take("pubkeep events", events.is_event, self._event)
 
     @staticmethod
     def _lost_words(why: object) -> str:
@@ -310,9 +310,7 @@ class Session:
             self._listener.path_lost(self.account.jid, stanza.get("from", self.account.jid))
 
     def _event(self, message: ET.Element) -> None:
+        if flaw := events.flaw(message):
+            self._listener.dropped(self.account.jid, flaw)
         for event in events.read(message, self.account.jid, self._clock.boottime()):
             self._inbox.put(event.node, lambda event=event: self._listener.handle(event))  # type: ignore[misc]
-
-
-def _is_event(stanza: ET.Element) -> bool:
-    return stanza.tag == f"{CLIENT}message" and stanza.find(f"{events.EVENT}event") is not None

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: MIT
+"""The life of a session, against a server that does what no real one does on command."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from pubkeep.clock import Clock
+from pubkeep.config import XmppSection
+from pubkeep.errors import InvalidArgs, Refused, Unavailable
+from pubkeep.model import Account, AccountState, ItemsQuery, Listing, NodeEvent, NodeKey, Tls
+from pubkeep.ports import SessionStatus
+from pubkeep.xmpp.inbox import Inbox
+from pubkeep.xmpp.requests import IN_FLIGHT
+from pubkeep.xmpp.session import Session
+from tests.fixtures.server import FakeServer
+
+KEY = NodeKey("alice@localhost", "pubsub.localhost", "news")
+EVENT = "<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='news'><item id='{}'/></items></event>"
+QUICK = XmppSection(keepalive_interval=0.05, keepalive_timeout=0.05)
+SLOW = XmppSection()
+
+
+class Delays(Clock):
+    """A clock that notes how long a delay would be, and waits almost none of it."""
+
+    def __init__(self) -> None:
+        self.wanted: list[float] = []
+
+    def jitter(self, low: float, high: float) -> float:
+        self.wanted.append(high)
+        return 0.01
+
+
+class Bench:
+    """A session; what it tells is noted."""
+
+    def __init__(self, server: FakeServer, clock: Delays) -> None:
+        self.server = server
+        self.clock = clock
+        self.said: list[str] = []
+        self.events: list[NodeEvent] = []
+        self.states: list[SessionStatus] = []
+        self._news = asyncio.Event()
+        self.session: Session
+
+    def start(self, settings: XmppSection = SLOW, tls: Tls = "allow-plaintext") -> None:
+        account = Account(1, "alice@localhost", "pubkeep-1", 0, host="127.0.0.1", port=self.server.port, tls=tls)
+        self.session = Session(account, "secret", Inbox(), self, self._tell, settings, self.clock)
+
+    def _tell(self, _: str, status: SessionStatus) -> None:
+        self.states.append(status)
+        self._news.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until it is true; looked at when the session says something, or the server hears something."""
+        async with asyncio.timeout(10):
+            while not condition():
+                self._news.clear()
+                try:
+                    async with asyncio.timeout(0.01):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+
+    async def reached(self, state: AccountState, words: str = "") -> SessionStatus:
+        """Wait for a state, now or to come; it is taken off the list."""
+        found: list[SessionStatus] = []
+
+        def there() -> bool:
+            found[:] = [each for each in self.states if each.state is state and words in each.message]
+            return bool(found)
+
+        await self.until(there)
+        del self.states[: self.states.index(found[0]) + 1]
+        return found[0]
+
+    def ask(self) -> "asyncio.Task[Listing]":
+        async def apply(listing: Listing) -> Listing:
+            return listing
+
+        return asyncio.create_task(self.session.pubsub.items(KEY, ItemsQuery(), apply))
+
+    # -- ports.SessionListener -------------------------------------------------------------------
+
+    def session_started(self, account: str) -> None:
+        self.said.append("started")
+
+    def session_resumed(self, account: str) -> None:
+        self.said.append("resumed")
+
+    def session_lost(self, account: str) -> None:
+        self.said.append("lost")
+
+    def answered(self, account: str, service: str, sent_at: float) -> None:
+        pass
+
+    def path_lost(self, account: str, service: str) -> None:
+        self.said.append(f"path lost to {service}")
+
+    def dropped(self, account: str, why: str) -> None:
+        self.said.append(f"dropped {why}")
+
+    async def handle(self, event: NodeEvent) -> None:
+        self.events.append(event)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with FakeServer() as server:
+        bench = Bench(server, Delays())
+        yield bench
+        await bench.session.stop()
+
+
+# -- signs of life -----------------------------------------------------------------------------------
+
+
+async def test_a_link_that_answers_no_ping_is_given_up(bench: Bench) -> None:
+    bench.server.silent = {"ping"}
+    bench.start(QUICK)
+
+    status = await bench.reached(AccountState.WAITING)
+
+    assert "did not answer a ping" in status.message
+    assert bench.said == ["started", "lost"]
+
+
+async def test_a_link_on_which_something_else_comes_is_kept(bench: Bench) -> None:
+    bench.server.silent = {"ping"}
+    bench.start(QUICK)
+    await bench.reached(AccountState.ONLINE)
+
+    def pings() -> int:
+        bench.server.send(" ")
+        return bench.server.log.count("ping")
+
+    await bench.until(lambda: pings() >= 4)
+
+    assert bench.server.connections == 1
+
+
+async def test_a_ping_does_not_wait_for_room_among_the_requests(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    asked = [bench.ask() for _ in range(IN_FLIGHT + 1)]
+    await bench.until(lambda: bench.server.log.count("iq") == IN_FLIGHT)
+
+    bench.server.cut()
+    await bench.until(lambda: "resumed" in bench.said)
+
+    assert bench.server.log.count("ping") == 1
+    for each in asked:
+        each.cancel()
+
+
+# -- sessions that do not last -----------------------------------------------------------------------
+
+
+async def test_a_server_that_ends_each_session_at_once_is_asked_less_and_less_often(bench: Bench) -> None:
+    bench.server.cut_at = "presence"
+    bench.start()
+
+    await bench.until(lambda: len(bench.clock.wanted) >= 4)
+
+    assert bench.clock.wanted[:4] == [2.0, 4.0, 8.0, 16.0]
+
+
+async def test_requests_fail_when_no_session_is_reached_again(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    asked = bench.ask()
+    await bench.until(lambda: "iq" in bench.server.log)
+
+    bench.server.cut_at = "open"
+    bench.server.cut()
+
+    with pytest.raises(Unavailable, match="not connected: the connection was lost"):
+        await asked
+    assert not bench.session.online
+
+
+async def test_a_text_that_xml_cannot_hold_is_an_error_and_nothing_is_sent(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+
+    with pytest.raises(InvalidArgs, match="control character"):
+        await bench.session.pubsub.subscriptions(KEY._replace(node="a\x00b"))
+    await bench.server.fence()
+
+    assert bench.server.log.count("iq") == 1  # the fence's
+
+
+# -- cuts in a login ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["open", "starttls", "tls", "auth", "bind", "enable", "presence"])
+async def test_a_cut_at_any_stage_of_the_login_is_noticed_at_once(bench: Bench, stage: str) -> None:
+    bench.server.cut_at = stage
+    bench.server.offers_tls = stage in ("starttls", "tls")
+    bench.start(tls="required" if bench.server.offers_tls else "allow-plaintext")
+
+    status = await bench.reached(AccountState.WAITING)
+
+    assert "the connection was lost" in status.message
+    assert bench.server.log[-1] == stage
+
+
+async def test_a_cut_while_resuming_leaves_nothing_that_logs_in_twice(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    await bench.server.fence()
+    bench.server.cut_at = "resume"
+    bench.server.cut()
+    await bench.until(lambda: "resume" in bench.server.log)
+
+    bench.server.cut_at, bench.server.resumes = "", False
+    await bench.until(lambda: bench.said.count("started") == 2)
+    await bench.server.fence()
+
+    assert bench.server.log.count("bind") == 2
+
+
+# -- what is not accepted ----------------------------------------------------------------------------
+
+
+async def test_what_comes_before_the_login_may_be_anybodys(bench: Bench) -> None:
+    bench.server.before_login = f"<message from='pubsub.localhost'>{EVENT.format('early')}</message>"
+    bench.start()
+    await bench.server.up.wait()
+
+    bench.server.send(f"<message from='pubsub.localhost'>{EVENT.format('late')}</message>")
+    await bench.until(lambda: bool(bench.events))
+
+    assert [event.items[0].id for event in bench.events] == ["late"]
+
+
+async def test_an_event_that_no_service_sent_is_dropped_and_counted(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    event = EVENT.format("x")
+
+    bench.server.send(f"<message from='room@localhost/nick'>{event}</message>")
+    bench.server.send(f"<message from='pubsub.localhost' type='error'>{event}</message>")
+    bench.server.send(
+        "<message from='alice@localhost'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>"
+        f"<message xmlns='jabber:client' from='pubsub.localhost'>{event}</message></forwarded></received></message>"
+    )
+    bench.server.send(f"<message from='pubsub.localhost'>{event}</message>")
+    await bench.until(lambda: bool(bench.events))
+
+    assert bench.said == ["started", "dropped sender", "dropped error", "dropped wrapped"]
+    assert len(bench.events) == 1
+
+
+# -- too much ----------------------------------------------------------------------------------------
+
+
+async def test_a_message_that_is_too_much_is_a_loss_on_the_way_to_its_sender(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+
+    bench.server.send(f"<message from='pubsub.localhost'>{'<b>' * 300}{'</b>' * 300}</message>")
+    await bench.server.fence()
+
+    assert bench.said == ["started", "path lost to pubsub.localhost"]
+    assert bench.server.connections == 1
+
+
+async def test_an_answer_that_is_too_much_is_an_error_and_the_session_goes_on(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    bench.server.answer = lambda _: "<b>" * 300 + "</b>" * 300
+
+    with pytest.raises(Refused, match="nested more than 200 deep"):
+        await bench.ask()
+
+    assert bench.server.connections == 1
+
+
+async def test_an_answer_that_does_not_end_is_an_error_ends_the_session_and_is_said(bench: Bench) -> None:
+    bench.start(replace(SLOW, max_stanza=1024 * 1024))
+    await bench.server.up.wait()
+
+    def flood(iq: Element) -> str:
+        items = "".join(f"<item id='{number}'><x>{'y' * 10_000}</x></item>" for number in range(200))
+        return f"<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'>{items}</items></pubsub>"
+
+    bench.server.answer = flood
+    asked = bench.ask()
+    status = await bench.reached(AccountState.WAITING)
+    await bench.until(lambda: bench.said.count("started") == 2)
+
+    with pytest.raises(Refused, match=r"see \[xmpp\] max_stanza"):
+        await asked
+    assert "a stanza is longer than 1048576 bytes; see [xmpp] max_stanza" in status.message
+    assert "resume" not in bench.server.log
+    assert bench.clock.wanted == [2.0]
+
+
+async def test_a_flood_is_worked_off_in_turn_with_everybody_else(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    turns: list[Any] = []
+
+    async def count() -> None:
+        while True:
+            await asyncio.sleep(0)
+            turns.append(None)
+
+    bench.server.send("<message/>" * 3_000)
+    before = len(turns)
+    counting = asyncio.create_task(count())
+    await bench.server.fence()
+    counting.cancel()
+
+    assert len(turns) - before > 10
