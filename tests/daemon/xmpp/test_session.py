@@ -16,7 +16,7 @@ from pubkeep.model import Account, AccountState, ItemsQuery, Listing, NodeEvent,
 from pubkeep.ports import SessionStatus
 from pubkeep.xmpp.inbox import Inbox
 from pubkeep.xmpp.requests import IN_FLIGHT
-from pubkeep.xmpp.session import Session
+from pubkeep.xmpp.session import LASTING, Session
 from tests.fixtures.server import FakeServer
 
 KEY = NodeKey("alice@localhost", "pubsub.localhost", "news")
@@ -26,10 +26,14 @@ SLOW = XmppSection()
 
 
 class Delays(Clock):
-    """A clock that notes how long a delay would be, and waits almost none of it."""
+    """A clock that notes how long a delay would be, and waits almost none of it; it can be put forward."""
 
     def __init__(self) -> None:
         self.wanted: list[float] = []
+        self.forward = 0.0
+
+    def boottime(self) -> float:
+        return super().boottime() + self.forward
 
     def jitter(self, low: float, high: float) -> float:
         self.wanted.append(high)
@@ -170,6 +174,18 @@ async def test_a_server_that_ends_each_session_at_once_is_asked_less_and_less_of
     assert bench.clock.wanted[:4] == [2.0, 4.0, 8.0, 16.0]
 
 
+async def test_after_a_session_that_lasted_the_next_is_tried_at_once(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    await bench.server.fence()
+
+    bench.clock.forward = LASTING
+    bench.server.cut()
+    await bench.reached(AccountState.WAITING)
+
+    assert bench.clock.wanted == [1.0]
+
+
 async def test_requests_fail_when_no_session_is_reached_again(bench: Bench) -> None:
     bench.start()
     await bench.server.up.wait()
@@ -291,6 +307,7 @@ async def test_an_answer_that_does_not_end_is_an_error_ends_the_session_and_is_s
         return f"<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'>{items}</items></pubsub>"
 
     bench.server.answer = flood
+    bench.clock.forward = LASTING  # no matter how long it was good
     asked = bench.ask()
     status = await bench.reached(AccountState.WAITING)
     await bench.until(lambda: bench.said.count("started") == 2)
