@@ -124,8 +124,8 @@ class Applier(Part):
                 node.settle.doubt_order(item.id)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
-            partly = node.record.copy is Copy.HEAD
-            if item_id not in held and not partly and not (last and last[1] is None):
+            expected = event.delayed or node.record.copy is Copy.HEAD
+            if item_id not in held and not expected and not (last and last[1] is None):
                 node.punch("an item that is not held was retracted")
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
