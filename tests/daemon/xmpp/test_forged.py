@@ -13,7 +13,8 @@ from pubkeep.analysers.registry import Registry, load_entry_points
 from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings, XmppSection
-from pubkeep.model import Account, ItemsRequest, NodeChange, NodeKey, NodeState
+from pubkeep.model import Account, NodeChange, NodeKey, NodeState
+from pubkeep.questions import ItemsRequest
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Jobs
 from pubkeep.xmpp.sessions import Sessions
@@ -32,11 +33,9 @@ SENDERS = (
     "pubsub.localhost/x",
     "pubsub@localhost",
     "bob@localhost",
-    "alice@localhost",
     "alice@localhost/pubkeep-1",
-    "",
 )
-"""Everybody but the node's service."""
+"""Everybody but the node's service, and the account itself, which has a node of that name too."""
 WRAPPERS = (
     "<received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>{}</forwarded></received>",
     "<sent xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>{}</forwarded></sent>",
@@ -68,7 +67,7 @@ def forged(random: random.Random, inner: str) -> str:
         return message(inner, kind="error")
     if way == 1:
         wrapper = random.choice(WRAPPERS).format(message(inner))
-        return f"<message from='{random.choice((KEY.service, *SENDERS[:-1]))}'>{wrapper}</message>"
+        return f"<message from='{random.choice((KEY.service, *SENDERS))}'>{wrapper}</message>"
     return message(inner, random.choice(SENDERS), random.choice(("headline", "normal", "chat", "groupchat")))
 
 
@@ -102,7 +101,7 @@ class Bench:
 
     async def rows(self) -> dict[str, str]:
         """What the database holds."""
-        (record,) = await self.store.nodes(KEY.account)
+        (record,) = [each for each in await self.store.nodes(KEY.account) if each.key == KEY]
         page = await self.store.page(record, limit=NUMBER * 3)
         return {row.id: row.title for row in page.items}
 
@@ -162,6 +161,7 @@ async def test_of_a_thousand_forged_events_none_counts_and_of_the_same_from_the_
     await bench.send([forged(dice, dice.choice(others)) for _ in range(100)])
 
     assert (await bench.rows(), bench.store.sequence, bench.changes) == (before, sequence, [])
+    assert [record.key for record in await bench.store.nodes(KEY.account)] == [KEY]
     assert (await bench.cache.get_items(KEY, ItemsRequest())).source == "cache"
     counted = [each.split() for each in bench.cache.explain(KEY)["account_dropped"]]  # type: ignore[attr-defined]
     assert sum(int(number) for number, _ in counted) == 1100
@@ -175,6 +175,16 @@ async def test_of_a_thousand_forged_events_none_counts_and_of_the_same_from_the_
     expected = {item_id: title for _, item_id, title in events() if title}
     gone = {item_id for _, item_id, title in events() if not title}
     assert await bench.rows() == before | {each: title for each, title in expected.items() if each not in gone}
+
+
+@pytest.mark.parametrize("sender", ["", KEY.account])
+async def test_what_is_said_of_the_accounts_own_node_is_not_said_of_one_elsewhere(bench: Bench, sender: str) -> None:
+    before = await bench.rows()
+
+    await bench.send([message(inner, sender) for inner, _, _ in events()[:30]])
+
+    assert await bench.rows() == before
+    assert [change for change in bench.changes if change.key == KEY] == []
 
 
 async def test_of_a_thousand_old_events_none_is_taken_for_a_value(bench: Bench) -> None:

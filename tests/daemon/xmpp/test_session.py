@@ -54,7 +54,7 @@ class Bench:
 
     def start(self, settings: XmppSection = SLOW, tls: Tls = "allow-plaintext") -> None:
         account = Account(1, "alice@localhost", "pubkeep-1", 0, host="127.0.0.1", port=self.server.port, tls=tls)
-        self.session = Session(account, "secret", Inbox(), self, self._tell, settings, self.clock)
+        self.session = Session(account, "secret", Inbox(), self, self._tell, settings, self.clock, ())
 
     def _tell(self, _: str, status: SessionStatus) -> None:
         self.states.append(status)
@@ -105,6 +105,9 @@ class Bench:
 
     def path_lost(self, account: str, service: str) -> None:
         self.said.append(f"path lost to {service}")
+
+    def contacts(self, account: str, contacts: frozenset[str]) -> None:
+        pass
 
     def dropped(self, account: str, why: str) -> None:
         self.said.append(f"dropped {why}")
