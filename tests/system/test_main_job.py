@@ -387,7 +387,7 @@ async def test_a_cut_is_resumed_and_nothing_is_lost(world: World, blog: Author) 
             await blog.publish(SERVICE, BLOG, f"cut{number}", entry(200 + number))
             await alice.connect()
             newest = f"cut{number}"
-            await until(lambda newest=newest: _newest_is(world, newest))  # type: ignore[misc]
+            await until(lambda newest=newest: _newest_is(world, newest), 60)  # type: ignore[misc]  # doubts may stay
 
         await equal_to_service(world, blog)
 
