@@ -40,10 +40,10 @@ def to_xml(payload: Element | None) -> str:
     return "" if payload is None else markup.write(payload)
 
 
-def of_item(item: Element, publisher: str) -> tuple[str, bytes]:
-    """The payload of an `<item/>` as text, with its digest; a refused one differs from none."""
+def of_item(item: Element) -> tuple[str, bytes]:
+    """The payload of an `<item/>` as text, and the digest of both; a refused payload differs from none."""
     xml = to_xml(first_child(item))
-    return xml, digest(xml or refusal(item), publisher)
+    return xml, digest(xml or refusal(item), item.get("publisher", ""))
 
 
 def parse(xml: str) -> Element:

@@ -5,6 +5,7 @@ Beside each figure stands the aim. Nothing here is part of the tests.
 """
 
 import asyncio
+import json
 import statistics
 import sys
 import time
@@ -19,6 +20,7 @@ from tests.fixtures.author import PUBSUB, Author
 from tests.fixtures.buses import PrivateBus
 from tests.fixtures.component import NODE, RSM
 from tests.fixtures.daemon import DaemonProcess
+from tests.fixtures.flood import FLOODS
 from tests.fixtures.prosody import Prosody
 from tests.fixtures.servers import PASSWORD
 from tests.system.demo import ready
@@ -184,9 +186,20 @@ async def _accounts(pubkeep: Pubkeep) -> list[Account]:
     return found
 
 
+async def hostility() -> None:
+    """50 MB of each kind of hostile input, each in a process of its own."""
+    for kind in FLOODS:
+        command = (sys.executable, "-m", "tests.fixtures.flood", kind)
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        cost = json.loads(output)
+        line(f"hostile: {kind}", f"{cost['pause']:.0f} ms {cost['growth']:.0f} MB", "50 ms 32 MB")
+
+
 async def main() -> None:
     """Everything, on one bus and one Prosody."""
     print(f"{LIBRARY}, Python {sys.version.split()[0]}", flush=True)
+    await hostility()
     prosody, bus = Prosody(), PrivateBus()
     daemon = DaemonProcess(bus.address, prosody)
     prosody.start()

@@ -124,8 +124,8 @@ class Applier(Part):
                 node.settle.overwritten(item.id)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
-            partly = node.record.copy is Copy.HEAD or event.delayed
-            if item_id not in held and not partly and not (last and last[1] is None):
+            expected = event.delayed or node.record.copy is Copy.HEAD
+            if item_id not in held and not expected and not (last and last[1] is None):
                 node.punch("an item that is not held was retracted")
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
@@ -261,7 +261,7 @@ class Applier(Part):
         analysis = node.record.analysis
         slices = Slices()
         for item in items:
-            xml, mark = payload.of_item(item.element, item.publisher)
+            xml, mark = payload.of_item(item.element)
             trouble = payload.refusal(item.element)
             digests[item.id] = mark
             if held.get(item.id) != mark:

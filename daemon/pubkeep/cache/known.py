@@ -219,6 +219,7 @@ class Known:
             del self._policies[key]
         for place in [place for place in self._links if place[0] == account]:
             del self._links[place]
+        self._dropped.pop(account, None)
 
     def links(self, account: str) -> Iterator[Link]:
         """All links of an account."""

@@ -178,6 +178,11 @@ class Settle:
             if doubt.attempts < MAX_ATTEMPTS and doubt.named_at + self.fan_out <= now
         ][:100]
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether an id was asked for so often that only a listing of the whole node can decide about it."""
+        return any(doubt.attempts >= MAX_ATTEMPTS for doubt in self._doubts.values())
+
     def order_due(self, now: float) -> list[str]:
         """The ids whose order a listing of the newest can show now: no id is in doubt and all is quiet."""
         quiet = self._placed_at + self.fan_out <= now and not self._doubts

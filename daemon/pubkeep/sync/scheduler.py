@@ -302,6 +302,8 @@ class Scheduler(Part):
         try:
             if await self._settler.settle(node):
                 self.settle(node)
+                if node.settle.exhausted:
+                    self.want(node)
                 return
             node.punch("the order of the newest items could not be settled")
         except Unavailable:

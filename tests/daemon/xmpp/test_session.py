@@ -60,9 +60,6 @@ class Bench:
         self.states.append(status)
         self._news.set()
 
-    def contacts(self, account: str, contacts: frozenset[str]) -> None:
-        """The roster is of no concern here."""
-
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until it is true; looked at when the session says something, or the server hears something."""
         async with asyncio.timeout(10):
@@ -108,6 +105,9 @@ class Bench:
 
     def path_lost(self, account: str, service: str) -> None:
         self.said.append(f"path lost to {service}")
+
+    def contacts(self, account: str, contacts: frozenset[str]) -> None:
+        pass
 
     def dropped(self, account: str, why: str) -> None:
         self.said.append(f"dropped {why}")
