@@ -19,7 +19,8 @@ from tests.fixtures.author import PUBSUB, Author
 from tests.fixtures.buses import PrivateBus
 from tests.fixtures.component import NODE, RSM
 from tests.fixtures.daemon import DaemonProcess
-from tests.fixtures.prosody import PASSWORD, Prosody
+from tests.fixtures.prosody import Prosody
+from tests.fixtures.servers import PASSWORD
 from tests.system.demo import ready
 from tests.system.test_paging import EXT, component
 

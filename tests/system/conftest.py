@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The whole system: Prosody, a bus, the daemon, a client."""
+"""The whole system: a server, a bus, the daemon, a client."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from pubkeep_bridge.client import Account, ItemsAnswer, Pubkeep, connect
 from pubkeep_bridge.client.errors import PubkeepError
 from tests.fixtures.author import Author
 from tests.fixtures.daemon import DaemonProcess
-from tests.fixtures.prosody import PASSWORD, Prosody
+from tests.fixtures.servers import PASSWORD, Server
 
 SERVICE = "pubsub.localhost"
 BLOG = "urn:xmpp:microblog:0"
@@ -39,8 +39,8 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) 
 class World:
     """What a test talks to."""
 
-    def __init__(self, prosody: Prosody, daemon: DaemonProcess, pubkeep: Pubkeep) -> None:
-        self.prosody = prosody
+    def __init__(self, server: Server, daemon: DaemonProcess, pubkeep: Pubkeep) -> None:
+        self.server = server
         self.daemon = daemon
         self.pubkeep = pubkeep
 
@@ -59,7 +59,7 @@ class World:
     async def add(self, user: str = "alice", port: int = 0) -> Account:
         """Add an account and wait until it is online."""
         account = await self.pubkeep.add_account(
-            f"{user}@localhost", password=PASSWORD, host="127.0.0.1", port=port or self.prosody.port
+            f"{user}@localhost", password=PASSWORD, host="127.0.0.1", port=port or self.server.port
         )
         await account.online()
         return account
@@ -85,18 +85,18 @@ class World:
 
 
 @pytest.fixture
-async def world(prosody: Prosody, daemon: DaemonProcess, private_bus: str) -> AsyncIterator[World]:
+async def world(server: Server, daemon: DaemonProcess, private_bus: str) -> AsyncIterator[World]:
     """A running daemon without accounts."""
     async with connect(private_bus) as pubkeep:
-        world = World(prosody, daemon, pubkeep)
+        world = World(server, daemon, pubkeep)
         await world.start()
         yield world
 
 
 @pytest.fixture
-async def bob(prosody: Prosody) -> AsyncIterator[Author]:
+async def bob(server: Server) -> AsyncIterator[Author]:
     """Another program, on another account."""
-    async with Author(prosody, "bob") as author:
+    async with Author(server, "bob") as author:
         yield author
 
 

@@ -16,7 +16,8 @@ from tests.fixtures.author import Author
 from tests.fixtures.buses import PrivateBus
 from tests.fixtures.changelogs import posts
 from tests.fixtures.daemon import DaemonProcess
-from tests.fixtures.prosody import PASSWORD, Prosody
+from tests.fixtures.prosody import Prosody
+from tests.fixtures.servers import PASSWORD
 
 SERVICE = "pubsub.localhost"
 BLOG = "urn:xmpp:microblog:0"

@@ -14,7 +14,7 @@ from pubkeep_bridge.bus import Bus, BusError, Variant
 from pubkeep_bridge.client.errors import NotAllowed, PubkeepError
 from tests.fixtures.author import Author
 from tests.fixtures.daemon import DaemonProcess
-from tests.fixtures.prosody import PASSWORD
+from tests.fixtures.servers import PASSWORD
 from tests.system.conftest import BLOG, SERVICE, World, until
 
 pytestmark = [pytest.mark.system, pytest.mark.dbus]

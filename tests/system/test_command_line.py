@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.author import Author
-from tests.fixtures.prosody import PASSWORD
+from tests.fixtures.servers import PASSWORD
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 
 pytestmark = [pytest.mark.system, pytest.mark.dbus]
@@ -45,7 +45,7 @@ def pubkeep(world: World) -> Shell:
 
 
 async def test_the_whole_way_of_a_post(pubkeep: Shell, world: World, blog: Author, tmp_path: Path) -> None:
-    address = ["--host", "127.0.0.1", "--port", str(world.prosody.port)]
+    address = ["--host", "127.0.0.1", "--port", str(world.server.port)]
     status, out, errors = await pubkeep("account", "add", "alice@localhost", *address, typed=f"{PASSWORD}\n")
     assert (status, out) == (0, "alice@localhost: added\n"), errors
     alice = await world.pubkeep.account()

@@ -8,7 +8,7 @@ import pytest
 
 from pubkeep_bridge.client import Account
 from tests.fixtures.author import Author
-from tests.fixtures.prosody import Prosody
+from tests.fixtures.servers import Server
 from tests.system.conftest import BLOG, World, entry, until
 
 pytestmark = [pytest.mark.system, pytest.mark.dbus]
@@ -16,9 +16,9 @@ BOB = "bob@localhost"
 
 
 @pytest.fixture
-async def elsewhere(prosody: Prosody) -> AsyncIterator[Author]:
+async def elsewhere(server: Server) -> AsyncIterator[Author]:
     """alice's other program."""
-    async with Author(prosody, "alice", "elsewhere") as author:
+    async with Author(server, "alice", "elsewhere") as author:
         yield author
 
 

@@ -16,7 +16,7 @@ from pubkeep_bridge.client import Account, connect
 from pubkeep_bridge.client.errors import PubkeepError
 from tests.fixtures.author import Author
 from tests.fixtures.daemon import DaemonProcess
-from tests.fixtures.prosody import PASSWORD, Prosody
+from tests.fixtures.servers import PASSWORD, Server
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_main_job import equal_to_service
 
@@ -70,11 +70,11 @@ async def all_works(world: World, bob: Author) -> None:
 
 
 @pytest.fixture
-async def crashing(prosody: Prosody, private_bus: str) -> AsyncIterator[World]:
+async def crashing(server: Server, private_bus: str) -> AsyncIterator[World]:
     """A daemon that is not started yet."""
-    daemon = DaemonProcess(private_bus, prosody)
+    daemon = DaemonProcess(private_bus, server)
     async with connect(private_bus) as pubkeep:
-        yield World(prosody, daemon, pubkeep)
+        yield World(server, daemon, pubkeep)
     daemon.remove()
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from pubkeep_bridge.client import Account
 from pubkeep_bridge.client.errors import PubkeepError
-from tests.fixtures.prosody import PASSWORD, Prosody
+from tests.fixtures.prosody import Prosody
+from tests.fixtures.servers import PASSWORD
 from tests.system.conftest import World, until
 
 pytestmark = pytest.mark.system
@@ -49,7 +50,7 @@ async def test_a_certificate_that_is_not_trusted_is_shown(world: World) -> None:
     del world.daemon.environ["PUBKEEP_XMPP_CA_CERTS"]
     await world.start()
     account = await world.pubkeep.add_account(
-        "alice@localhost", password=PASSWORD, host="127.0.0.1", port=world.prosody.port
+        "alice@localhost", password=PASSWORD, host="127.0.0.1", port=world.server.port
     )
 
     async def shown() -> bool:

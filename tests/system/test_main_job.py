@@ -9,8 +9,8 @@ import pytest
 
 from pubkeep_bridge.client.errors import InvalidArgs, NotFound, PubkeepError, Unavailable
 from tests.fixtures.author import Author
-from tests.fixtures.prosody import PASSWORD, Prosody
 from tests.fixtures.proxy import Proxy
+from tests.fixtures.servers import PASSWORD, Server
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 
 pytestmark = pytest.mark.system
@@ -364,7 +364,7 @@ async def test_removing_an_account_removes_what_is_held_for_it(world: World, blo
 
 
 async def test_a_chat_message_sent_while_only_the_daemon_is_online_reaches_the_users_client(
-    world: World, bob: Author, prosody: Prosody
+    world: World, bob: Author, server: Server
 ) -> None:
     await world.add("alice")
 
@@ -372,7 +372,7 @@ async def test_a_chat_message_sent_while_only_the_daemon_is_online_reaches_the_u
     message.send()
     await bob.iq("get", "bob@localhost", ET.Element("{urn:xmpp:ping}ping"))
 
-    async with Author(prosody, "alice", "phone") as phone:
+    async with Author(server, "alice", "phone") as phone:
         received = await asyncio.wait_for(phone.messages.get(), 10)
     assert received["body"] == "are you there?"
 
@@ -381,7 +381,7 @@ async def test_a_cut_is_resumed_and_nothing_is_lost(world: World, blog: Author) 
     world.daemon.stop()
     world.daemon.environ |= {"PUBKEEP_XMPP_NEGOTIATION_TIMEOUT": "2"}  # a cut may hit a login
     await world.start()
-    async with Proxy(world.prosody.port) as proxy:
+    async with Proxy(world.server.port) as proxy:
         alice = await world.add(port=proxy.port)
         await world.synced(alice)
 
@@ -405,11 +405,11 @@ async def test_a_restarted_server_that_lost_everything_is_noticed(world: World, 
     alice = await world.add()
     await world.synced(alice)
 
-    world.prosody.kill()
+    world.server.kill()
     await until(lambda: _state(world, "waiting"))
     stale = await alice.get_items(SERVICE, BLOG)
-    world.prosody.wipe()
-    world.prosody.start()
+    world.server.wipe()
+    world.server.start()
     await alice.connect()
 
     assert stale.meta["stale"] is True
@@ -428,7 +428,7 @@ async def _state(world: World, state: str) -> bool:
 
 async def test_a_wrong_password_is_permanent_and_shown(world: World) -> None:
     account = await world.pubkeep.add_account(
-        "alice@localhost", password="wrong", host="127.0.0.1", port=world.prosody.port
+        "alice@localhost", password="wrong", host="127.0.0.1", port=world.server.port
     )
 
     with pytest.raises(PubkeepError, match="refuses the password"):
@@ -443,7 +443,7 @@ async def test_a_wrong_password_is_permanent_and_shown(world: World) -> None:
 
 
 async def test_an_account_without_a_password_says_so(world: World) -> None:
-    account = await world.pubkeep.add_account("alice@localhost", host="127.0.0.1", port=world.prosody.port)
+    account = await world.pubkeep.add_account("alice@localhost", host="127.0.0.1", port=world.server.port)
 
     with pytest.raises(PubkeepError, match="no password is known"):
         await account.online()
@@ -452,22 +452,22 @@ async def test_an_account_without_a_password_says_so(world: World) -> None:
         await account.get_items(SERVICE, BLOG)
 
 
-async def test_another_program_that_takes_the_resource_stops_the_account(world: World, prosody: Prosody) -> None:
+async def test_another_program_that_takes_the_resource_stops_the_account(world: World, server: Server) -> None:
     alice = await world.add()
     resource = world.daemon_resource()
 
-    async with Author(prosody, "alice", resource):
+    async with Author(server, "alice", resource):
         await until(lambda: _state(world, "refused"))
 
     assert (await alice.refresh())["ErrorName"].endswith("Conflict")
 
 
-async def test_a_swallowing_link_is_noticed_by_the_keepalive(prosody: Prosody, world: World, blog: Author) -> None:
+async def test_a_swallowing_link_is_noticed_by_the_keepalive(server: Server, world: World, blog: Author) -> None:
     world.daemon.stop()
     world.daemon.environ |= {"PUBKEEP_XMPP_KEEPALIVE_INTERVAL": "1", "PUBKEEP_XMPP_KEEPALIVE_TIMEOUT": "1"}
     world.daemon.environ |= {"PUBKEEP_XMPP_NEGOTIATION_TIMEOUT": "2"}
     await world.start()
-    async with Proxy(prosody.port) as proxy:
+    async with Proxy(server.port) as proxy:
         alice = await world.add(port=proxy.port)
         await world.synced(alice)
 
@@ -481,8 +481,8 @@ async def test_a_swallowing_link_is_noticed_by_the_keepalive(prosody: Prosody, w
         await world.synced(alice)
 
 
-async def test_a_server_that_accepts_and_resets_is_not_hammered(world: World, prosody: Prosody) -> None:
-    async with Proxy(prosody.port) as proxy:
+async def test_a_server_that_accepts_and_resets_is_not_hammered(world: World, server: Server) -> None:
+    async with Proxy(server.port) as proxy:
         await world.add(port=proxy.port)
         proxy.refusing = True
         proxy.cut()

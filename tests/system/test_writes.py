@@ -177,7 +177,7 @@ async def test_an_option_that_the_service_ignores_in_silence_is_a_conflict(world
 
 
 async def test_a_service_without_publish_options_is_not_sent_anything(world: World) -> None:
-    async with component(world.prosody, 3):
+    async with component(world.server, 3):
         alice = await world.add()
 
         with pytest.raises(NotSupported, match="does not offer publish-options"):
