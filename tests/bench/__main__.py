@@ -18,13 +18,13 @@ from pubkeep_bridge.bus import LIBRARY, Bus, Variant
 from pubkeep_bridge.client import Account, Pubkeep, connect
 from tests.fixtures.author import PUBSUB, Author
 from tests.fixtures.buses import PrivateBus
-from tests.fixtures.component import NODE, RSM
+from tests.fixtures.component import NODE, RSM, serving
 from tests.fixtures.daemon import DaemonProcess
 from tests.fixtures.flood import FLOODS
 from tests.fixtures.prosody import Prosody
 from tests.fixtures.servers import PASSWORD
 from tests.system.demo import ready
-from tests.system.test_paging import EXT, component
+from tests.system.test_paging import EXT
 
 ECHO = "org.example.Echo"
 GET = ("im.pubkeep.Pubkeep1.PubSub", "GetItems", "ssa{sv}")
@@ -206,7 +206,7 @@ async def main() -> None:
     daemon.start()
     try:
         for size in (50, 1000, 10_000):  # the largest one stays for the start
-            async with connect(bus.address) as pubkeep, component(prosody, size):
+            async with connect(bus.address) as pubkeep, serving(prosody, size):
                 await ready(pubkeep)
                 accounts = await pubkeep.accounts()
                 address: dict[str, Any] = {"host": "127.0.0.1", "port": prosody.port}

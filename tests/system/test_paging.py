@@ -1,38 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Services that page, and services that lie about it."""
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
 from pubkeep_bridge.client.errors import PubkeepError
-from tests.fixtures.component import NODE, entry
-from tests.fixtures.servers import Server
+from tests.fixtures.component import NODE, entry, serving
 from tests.system.conftest import World
 
 pytestmark = pytest.mark.system
 EXT = "ext.localhost"
 
 
-@asynccontextmanager
-async def component(server: Server, number: int, lie: str = "") -> AsyncIterator[None]:
-    """A paging service, as a process of its own."""
-    arguments = ["-m", "tests.fixtures.component", str(server.component_port), str(number), lie]
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    await asyncio.wait_for(process.stdout.readline(), 20)
-    try:
-        yield
-    finally:
-        process.kill()
-        await process.wait()
-
-
 async def test_a_node_of_a_paging_service_is_fetched_page_by_page(world: World) -> None:
-    async with component(world.server, 1234):
+    async with serving(world.server, 1234):
         alice = await world.add()
 
         job = await alice.synchronise(EXT, NODE)
@@ -46,7 +26,7 @@ async def test_a_node_of_a_paging_service_is_fetched_page_by_page(world: World) 
 
 
 async def test_a_service_that_cuts_its_answers_is_paged_on(world: World) -> None:
-    async with component(world.server, 345, "truncate"):
+    async with serving(world.server, 345, "truncate"):
         alice = await world.add()
 
         answer = await world.synced(alice, NODE, EXT)
@@ -58,7 +38,7 @@ async def test_a_service_that_cuts_its_answers_is_paged_on(world: World) -> None
     ("lie", "words"), [("stuck", "twice|cursor does not advance"), ("count", "counts 346 items and lists")]
 )
 async def test_a_walk_that_proves_nothing_leaves_the_node_unsynced(world: World, lie: str, words: str) -> None:
-    async with component(world.server, 345, lie):
+    async with serving(world.server, 345, lie):
         alice = await world.add()
         job = await alice.synchronise(EXT, NODE)
 

@@ -5,9 +5,9 @@ import pytest
 
 from pubkeep_bridge.client.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, Refused
 from tests.fixtures.author import Author
-from tests.fixtures.component import NODE
+from tests.fixtures.component import NODE, serving
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
-from tests.system.test_paging import EXT, component
+from tests.system.test_paging import EXT
 
 pytestmark = pytest.mark.system
 PRIVATE: dict[str, bool | str | list[str]] = {
@@ -190,7 +190,7 @@ async def test_an_option_that_the_service_ignores_in_silence_is_a_conflict(world
 
 
 async def test_a_service_without_publish_options_is_not_sent_anything(world: World) -> None:
-    async with component(world.server, 3):
+    async with serving(world.server, 3):
         alice = await world.add()
 
         with pytest.raises(NotSupported, match="does not offer publish-options"):

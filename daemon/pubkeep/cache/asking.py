@@ -195,7 +195,7 @@ async def rows(
         parsed = await parse(analysers, key, analysis, item)
         extra: dict[str, object] = {}
         if request.extra:
-            extra = {"subtype": parsed.subtype or (analysis.subtype if analysis else "")}
+            extra |= {"subtype": parsed.subtype} if parsed.subtype else {}
             extra |= {"error": parsed.error} if parsed.error else {}
         result.append(
             ItemRow(

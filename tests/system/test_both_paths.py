@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""One meaning for GetItems: the copy and the service give the same rows and the same meta for the same request."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pubkeep.config import CacheSettings
+from pubkeep.errors import PubkeepError
+from pubkeep.model import ItemRow
+from pubkeep.questions import Answer, ItemsRequest
+from tests.fixtures.author import Author
+from tests.fixtures.backend import Backend
+from tests.fixtures.component import JID, NODE, serving
+from tests.fixtures.every_server import MAKERS
+from tests.fixtures.servers import running
+from tests.system.conftest import SERVICE, entry
+
+pytestmark = pytest.mark.system
+NUMBER = 120
+"""More than a page of RSM, and more than the newest 50."""
+OVERWRITTEN = ("i3", "i111")
+"""Where the order is that of the last publish, these are the newest."""
+SILENT = ("opaque", "truncate")
+"""These have seen no overwrite, so nobody knows their order."""
+
+
+class Place:
+    """A node of some service that no one changes, read both ways."""
+
+    def __init__(self, kind: str, runner: asyncio.Runner, backend: Backend, service: str) -> None:
+        self.kind = kind
+        self._runner, self._backend, self._service = runner, backend, service
+
+    def both(self, request: ItemsRequest) -> tuple[Answer | str, Answer | str]:
+        """What the copy says, and what the service says; an error in words."""
+        return self._runner.run(self._both(request))
+
+    async def _both(self, request: ItemsRequest) -> tuple[Answer | str, Answer | str]:
+        await self._backend.synced(self._service, NODE)
+        return await self._one(request), await self._one(replace(request, freshness="service"))
+
+    async def _one(self, request: ItemsRequest) -> Answer | str:
+        try:
+            return await self._backend.cache.get_items(self._backend.key(self._service, NODE), request)
+        except PubkeepError as error:
+            return f"{type(error).__name__}: {error}"
+
+
+@asynccontextmanager
+async def real(kind: str) -> AsyncIterator[tuple[Backend, str]]:
+    """A node on a real server, with items that were written a second time."""
+    with running(MAKERS[kind]()) as server:
+        async with Author(server) as bob, Backend(server, settings=CacheSettings(fan_out=0.5)) as backend:
+            await bob.create(SERVICE, NODE, max_items="1000", access_model="open")
+            for n in range(NUMBER):
+                await bob.publish(SERVICE, NODE, f"i{n}", entry(n))
+            await backend.settled(SERVICE, NODE)
+            for item_id in OVERWRITTEN:
+                await bob.publish(SERVICE, NODE, item_id, entry(1000))
+            await backend.settled(SERVICE, NODE)
+            yield backend, SERVICE
+
+
+@asynccontextmanager
+async def component(lie: str) -> AsyncIterator[tuple[Backend, str]]:
+    """A node of a service that pages."""
+    with running(MAKERS["prosody"]()) as server:
+        async with serving(server, NUMBER, lie), Backend(server) as backend:
+            await backend.settled(JID, NODE)
+            yield backend, JID
+
+
+@pytest.fixture(scope="module", params=[*MAKERS, "opaque", "truncate"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Each kind of service once for all tests; the loop runs while something is asked."""
+    kind = request.param
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        backend, service = runner.run(stack.enter_async_context(real(kind) if kind in MAKERS else component(kind)))
+        yield Place(kind, runner, backend, service)
+        runner.run(stack.aclose())
+
+
+def same(place: Place, request: ItemsRequest) -> None:
+    """Both paths give the same rows, the same meta or the same error; index and count are left out or are the same."""
+    cached, asked = place.both(request)
+
+    if isinstance(cached, str) or isinstance(asked, str):
+        assert cached == asked
+        return
+    assert (cached.source, cached.stale, asked.source, asked.stale) == ("cache", False, "service", False)
+    ours, theirs = cached.page, asked.page
+    assert [replace(row, extra={}) for row in ours.items] == [replace(row, extra={}) for row in theirs.items]
+    assert [told(row) for row in ours.items] == [told(row) for row in theirs.items]
+    for name in ("more", "complete", "first", "last", "unknown"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    for name in ("index", "count"):
+        assert getattr(theirs, name) in (None, getattr(ours, name)), name
+
+
+def told(row: ItemRow) -> dict[str, object]:
+    """What `extra` says of the item; the rest is of our copy, and the service knows nothing of it."""
+    return {name: value for name, value in row.extra.items() if name not in ("stored", "sequence")}
+
+
+ALL = ItemsRequest()
+LISTED: dict[str, ItemsRequest] = {
+    "nothing": ALL,
+    "none": ItemsRequest(max=0),
+    "the newest": ItemsRequest(max=1),
+    "the newest few": ItemsRequest(max=7),
+    "all and more": ItemsRequest(max=1000),
+    "just all": ItemsRequest(max=NUMBER),
+    "one less than all": ItemsRequest(max=NUMBER - 1),
+    "ids": ItemsRequest(ids=("i7", "nothing", "i3", "i7", "i111")),
+    "no ids": ItemsRequest(ids=()),
+    "unknown ids": ItemsRequest(ids=("nothing", "é&<'")),
+    "before nothing": ItemsRequest(before=""),
+    "before nothing, few": ItemsRequest(before="", max=2),
+    "before": ItemsRequest(before="i50", max=3),
+    "before the first": ItemsRequest(before="i0"),
+    "before an unknown one": ItemsRequest(before="nothing"),
+    "after": ItemsRequest(after="i50"),
+    "after, few": ItemsRequest(after="i99", max=2),
+    "after one that was written again": ItemsRequest(after="i3", max=3),
+    "after nothing": ItemsRequest(after=""),
+    "after an unknown one": ItemsRequest(after="nothing"),
+    "index": ItemsRequest(index=0),
+    "index in the middle": ItemsRequest(index=99, max=3),
+    "index of the last": ItemsRequest(index=NUMBER - 1),
+    "index beyond": ItemsRequest(index=NUMBER),
+    "far beyond": ItemsRequest(index=10**6, max=1),
+    "by creation": ItemsRequest(order="creation", max=5),
+    "by modification": ItemsRequest(order="modification", max=5),
+    "ids and max": ItemsRequest(ids=("i1",), max=1),
+    "before and after": ItemsRequest(before="i9", after="i1"),
+    "cut, from the newest": ItemsRequest(max_bytes=2000),
+    "cut, from the oldest": ItemsRequest(index=0, max_bytes=2000),
+    "cut, by ids": ItemsRequest(ids=("i5", "i6", "i7", "i8"), max_bytes=1000),
+    "json": ItemsRequest(format="json", max=3, extra=True),
+    "no payload": ItemsRequest(format="none", extra=True),
+}
+
+
+@pytest.mark.parametrize("words", LISTED)
+def test_both_paths_give_the_same_answer(place: Place, words: str) -> None:
+    same(place, LISTED[words])
+
+
+def test_the_order_that_a_service_keeps_is_learnt_from_what_it_shows(place: Place) -> None:
+    newest = [row.id for row in answered(place.both(ItemsRequest(max=2))).page.items]
+    by_creation, _ = place.both(ItemsRequest(order="creation", max=2))
+    by_modification, _ = place.both(ItemsRequest(order="modification", max=2))
+
+    if place.kind == "prosody":
+        assert newest == ["i3", "i111"]
+        assert (isinstance(by_creation, str), isinstance(by_modification, str)) == (True, False)
+    else:
+        assert newest == [f"i{NUMBER - 2}", f"i{NUMBER - 1}"]
+        assert (isinstance(by_creation, str), isinstance(by_modification, str)) == (place.kind in SILENT, True)
+
+
+def answered(both: tuple[Answer | str, Answer | str]) -> Answer:
+    """What the copy said."""
+    assert isinstance(both[0], Answer)
+    return both[0]
+
+
+anchors = st.one_of(st.integers(0, NUMBER - 1).map(lambda n: f"i{n}"), st.sampled_from(["", "nothing", "i3", "i111"]))
+some = st.none() | st.integers(0, 2 * NUMBER)
+part: dict[str, st.SearchStrategy[Any]] = {
+    "ids": st.lists(anchors, max_size=8).map(tuple),
+    "before": anchors,
+    "after": anchors,
+    "index": st.integers(0, 2 * NUMBER),
+    "order": st.sampled_from(["service", "creation", "modification"]),
+}
+look: dict[str, st.SearchStrategy[Any]] = {
+    "format": st.sampled_from(["xml", "json", "both", "none"]),
+    "extra": st.booleans(),
+    "max_bytes": st.sampled_from([1, 3000, 2**21]),
+}
+fitting = st.one_of(
+    *(
+        st.builds(ItemsRequest, **{name: values}, **look, **({} if name == "ids" else {"max": some}))
+        for name, values in part.items()
+    )
+)
+whatever = st.builds(
+    ItemsRequest,
+    max=some,
+    **look,
+    **{name: values if name == "order" else st.none() | values for name, values in part.items()},
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(request=fitting | whatever)
+def test_both_paths_give_the_same_answer_to_anything(place: Place, request: ItemsRequest) -> None:
+    same(place, request)
