@@ -343,12 +343,17 @@ async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, i
     return await analysers.parse(key, analysis, item)
 
 
-def learn_order(node: Node, listed: Sequence[str], held: Sequence[str]) -> None:
-    """The last change of all was an overwrite, and a listing shows whether it moved the item to the end, or left it.
+def learn_order(node: Node, listed: Sequence[str], held: Sequence[str], changed: Collection[str] = ()) -> None:
+    """The last change of all was an overwrite: a listing shows whether it moved behind those that followed it.
 
     Args:
         listed: ids of the service, all or the newest, oldest first; `held`: ours, where it was left in its place.
+        changed: ids that differ from what is held, and may have moved themselves.
     """
     item_id = node.settle.overwrote
-    if item_id in listed and not node.link.order and held[-1:] != [item_id]:
-        node.link.learn(order="publish" if listed[-1] == item_id else "creation")
+    if node.link.order or item_id not in listed or item_id not in held:
+        return
+    behind = held[list(held).index(item_id) + 1 :]
+    moved = {listed.index(each) < listed.index(item_id) for each in behind if each in listed and each not in changed}
+    if len(moved) == 1:
+        node.link.learn(order="publish" if moved.pop() else "creation")

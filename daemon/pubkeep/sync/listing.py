@@ -196,7 +196,7 @@ class Lister(Part):
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:
-            learn_order(node, walk.ids, list(held))
+            learn_order(node, walk.ids, list(held), report.different)
         removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
         report.extra += removals
         if not walk.ids and len(removals) >= EMPTIED and not self._seen_empty(node, walk.sent_at):

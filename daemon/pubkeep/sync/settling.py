@@ -44,9 +44,9 @@ class Settler(Part):
             node.settle.tried(racing)
             new_items = [item for item in changed if item.id not in racing]
             removals = [i for i in ids if i in held and i not in shown and i not in racing]
-            for item in new_items:
-                if item.id not in held:
-                    node.settle.doubt_order(item.id)
+            for item in asked:
+                if item.id not in racing and (item.id not in held or node.link.order != "creation"):
+                    node.settle.doubt_order(item.id)  # what was published unseen stands nobody knows where
             node.settle.settled(i for i in ids if i not in racing)
             node.changed()
             if new_items or removals:
@@ -69,16 +69,21 @@ class Settler(Part):
             if racing or listing.sent_at < node.decided_at:
                 fits = True  # something came in between: another attempt follows when it is quiet
                 return
-            held = list(await self._store.digests(node.record.number))
+            digests = await self._store.digests(node.record.number)
+            held = list(digests)
             mine = held[-number:]
+            changed, _ = await self._applier.convert(node, listing.items, digests)
             sure = [held.index(each) for each in head if each in held and each not in ids]
             gone = [each for each in held[min(sure, default=len(held)) :] if each not in head and each not in ids]
-            if gone:  # they should be among the newest: asked for by id first
-                for item_id in gone:
+            if len(listing.items) < number:
+                gone = [each for each in held if each not in head]  # there are no more
+            doubtful = gone + [item.id for item in changed if item.id in digests]
+            if doubtful:  # asked for by id first
+                for item_id in doubtful:
                     node.settle.doubt(item_id, listing.taken_at)
                 fits = True
                 return
-            learn_order(node, head, mine)
+            learn_order(node, head, held)
             if not set(head).difference(mine) <= set(ids) or not set(head) <= set(held):
                 return
             if head != mine:
