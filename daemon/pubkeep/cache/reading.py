@@ -272,11 +272,20 @@ class Reader(Part):
         node = self._known.node(key)
         state = self._known.state(node) if node else NodeState.IGNORED if analysis else NodeState.UNKNOWN
         as_of = self._clock.wall_of(asked.sent_at)
-        torn = asked.pages > 1 and (
-            node is None or node.link.fan_out > 0 or bool(node.settle.named_since(asked.sent_at))
-        )
+        torn = asked.pages > 1 and not await self._shows_one_moment(node, asked, request, page)
         reason = "it may have changed while its pages were listed" if torn else ""
         return Answer(asking.fit(page, request), "service", state, torn, reason, as_of, as_of)
+
+    async def _shows_one_moment(
+        self, node: Node | None, asked: asking.Asked, request: ItemsRequest, page: Page
+    ) -> bool:
+        """Whether an answer of several pages can be no mixture: nothing can have happened, or the copy is the same."""
+        if node is None:
+            return False
+        if not node.link.fan_out and node.subscribed_epoch == node.link.epoch:
+            return not node.settle.named_since(asked.sent_at)
+        vouched = await self._vouched(node, request)
+        return vouched is not None and _shown(vouched.page) == _shown(asking.fit(page, request))
 
     async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:
         """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
@@ -336,3 +345,7 @@ def _inside(page: Page, request: ItemsRequest) -> Page | None:
     if not request.after and len(page.items) < (asking.DEFAULT_MAX if request.max is None else request.max):
         return None
     return replace(page, index=None, count=None, more=page.more or not request.after)
+
+
+def _shown(page: Page) -> list[tuple[str, str, str]]:
+    return [(row.id, row.xml, row.json) for row in page.items]

@@ -302,7 +302,7 @@ class Scheduler(Part):
         try:
             if await self._settler.settle(node):
                 self.settle(node)
-                if node.settle.exhausted:
+                if node.settle.exhausted or node.hole:
                     self.want(node)
                 return
             node.punch("the order of the newest items could not be settled")

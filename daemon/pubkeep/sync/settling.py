@@ -5,6 +5,7 @@ from pubkeep.cache.applying import Applier, learn_order
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing
+from pubkeep.sync.listing import Lister
 
 HEAD = 200
 """So many ids of doubtful order are settled by a listing of the newest; more need the whole node."""
@@ -16,6 +17,7 @@ class Settler(Part):
     def __init__(self, tools: Tools, applier: Applier) -> None:
         super().__init__(tools)
         self._applier = applier
+        self._lister = Lister(tools, applier)
 
     async def settle(self, node: Node) -> bool:
         """Ask for what is due. Returns False where only a listing of the whole node can help.
@@ -51,6 +53,8 @@ class Settler(Part):
             node.changed()
             if new_items or removals:
                 node.decided_at = listing.taken_at
+                if any((node.settle.last_event(i) or (0.0, b""))[1] is not None for i in removals):
+                    node.punch("an item was gone without a word")
                 await self._applier.write(node, new_items, removals=removals)
 
         client = self._sessions.client(node.key.account)
@@ -84,6 +88,8 @@ class Settler(Part):
                 fits = True
                 return
             learn_order(node, head, held)
+            if node.settle.overwrote and not node.link.order and node.settle.overwrote not in head:
+                return  # once for each service: the whole list shows its order
             if not set(head).difference(mine) <= set(ids) or not set(head) <= set(held):
                 return
             if head != mine:
@@ -93,6 +99,10 @@ class Settler(Part):
             fits = True
 
         client = self._sessions.client(node.key.account)
+        if node.link.traits.reversed is None:
+            await self._lister.direction(node, client)
+        if node.link.traits.reversed is None:
+            return False
         await client.items(node.key, ItemsQuery(max_items=number), take)
         return fits
 
