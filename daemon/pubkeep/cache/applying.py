@@ -121,7 +121,7 @@ class Applier(Part):
             placed = usable and (known is None or node.link.order != "creation")
             node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
             if known is not None and known != told and not node.link.order:
-                node.settle.overwritten(item.id)
+                node.settle.overwritten(item.id, await self._behind(node, item.id))
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
             expected = event.delayed or node.record.copy is Copy.HEAD
@@ -132,6 +132,11 @@ class Applier(Part):
         if not event.delayed:
             removals = [item_id for item_id in event.retracted if item_id in held]
             await self.write(node, new_items, removals=removals, moves=moves)
+
+    async def _behind(self, node: Node, item_id: str) -> list[str]:
+        """The ids that follow this one here."""
+        held = list(await self._store.digests(node.record.number))
+        return held[held.index(item_id) + 1 :] if item_id in held else []
 
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
@@ -192,7 +197,7 @@ class Applier(Part):
                     node.settle.doubt(item_id, listing.taken_at)
                 racing = frozenset(gone) or frozenset(item.id for item in settled)
             elif settled or gone:
-                node.decided_at = listing.taken_at
+                node.decided_at, node.settle.overwrote = listing.taken_at, ""
                 node.punch("the service had changes that it did not tell")
                 await self.write(node, settled, removals=gone)
                 self.verify(node)
@@ -225,7 +230,7 @@ class Applier(Part):
             placed = item.id not in held or node.link.order != "creation"
             node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed, same=True)
             if item.id in held and not node.link.order:
-                node.settle.overwritten(item.id)
+                node.settle.overwritten(item.id, await self._behind(node, item.id))
             await self.write(node, [item], moves=node.link.order == "publish")
         self.settle(node)
 
@@ -343,17 +348,15 @@ async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, i
     return await analysers.parse(key, analysis, item)
 
 
-def learn_order(node: Node, listed: Sequence[str], held: Sequence[str], changed: Collection[str] = ()) -> None:
+def learn_order(node: Node, listed: Sequence[str]) -> None:
     """The last change of all was an overwrite: a listing shows whether it moved behind those that followed it.
 
     Args:
-        listed: ids of the service, all or the newest, oldest first; `held`: ours, where it was left in its place.
-        changed: ids that differ from what is held, and may have moved themselves.
+        listed: ids of the service, all or the newest, oldest first.
     """
     item_id = node.settle.overwrote
-    if node.link.order or item_id not in listed or item_id not in held:
+    if node.link.order or item_id not in listed:
         return
-    behind = held[list(held).index(item_id) + 1 :]
-    moved = {listed.index(each) < listed.index(item_id) for each in behind if each in listed and each not in changed}
+    moved = {listed.index(each) < listed.index(item_id) for each in node.settle.behind if each in listed}
     if len(moved) == 1:
         node.link.learn(order="publish" if moved.pop() else "creation")

@@ -48,6 +48,8 @@ class Settle:
     _placed_id: str = ""
     overwrote: str = ""
     """The id that the last event of all gave another payload, where the order of the service is not known."""
+    behind: frozenset[str] = frozenset()
+    """What stood behind it before."""
     order_ids: dict[str, None] = field(default_factory=dict)
     """Ids whose place at the end of the order is in doubt, in the order of their events."""
 
@@ -98,9 +100,9 @@ class Settle:
         known = self._doubts.setdefault(item_id, _Doubt(at))
         known.named_at = at
 
-    def overwritten(self, item_id: str) -> None:
+    def overwritten(self, item_id: str, behind: Collection[str]) -> None:
         """The last event gave a held item another payload: where it stands now shows the order of the service."""
-        self.overwrote = item_id
+        self.overwrote, self.behind = item_id, frozenset(behind)
         self.doubt_order(item_id)
 
     def doubt_order(self, item_id: str) -> None:

@@ -176,6 +176,8 @@ class Lister(Part):
         held = await self._store.digests(node.record.number, [item.id for item in part]) if some else {}
         changed, digests = await self._applier.convert(node, part, held)
         news = [item for item in changed if item.id not in named or _agrees(node, item)]
+        if news:
+            node.settle.overwrote = ""  # they may have moved, too
         report.missing += [item.id for item in news if item.id not in held]
         report.different += [item.id for item in news if item.id in held]
         if report.repair:
@@ -196,7 +198,7 @@ class Lister(Part):
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:
-            learn_order(node, walk.ids, list(held), report.different)
+            learn_order(node, walk.ids)
         removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
         report.extra += removals
         if not walk.ids and len(removals) >= EMPTIED and not self._seen_empty(node, walk.sent_at):
