@@ -11,7 +11,7 @@ NEEDS  := tests/needs
 TESTS  ?= tests
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup demo run check test bench clean needs
+.PHONY: help setup demo run check test bench soak clean needs
 
 help:
 	@echo "make demo    the main job on a private bus and a private Prosody (ONCE=1: end by itself)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test    all tests, on both D-Bus libraries"
 	@echo "make check   format, lint, types, layers, interfaces, fast tests"
 	@echo "make bench   timings, as ratios within one run"
+	@echo "make soak    more simulated histories (N=1000)"
 	@echo "make setup   the virtual environment only"
 	@echo "make clean   remove what these commands made here"
 
@@ -62,6 +63,9 @@ test: lint
 bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench
 	PUBKEEP_DBUS=next $(BIN)/python -m tests.bench
+
+soak: setup needs
+	$(BIN)/python -m tests.simulation --seeds $(or $(N),1000)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -39,6 +39,10 @@ class NoAnchor(Exception):
 class _Changed(Exception):
     """The pages do not fit together."""
 
+    def __init__(self, ids: list[str]) -> None:
+        super().__init__()
+        self.ids = ids
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -95,11 +99,12 @@ async def ask(
         newest = await _newest(client, link, key, request.max if request.max is not None else DEFAULT_MAX, take)
         if newest is not None:
             return newest
-    for walk in range(WALKS):
+    before: list[str] = []
+    for _ in range(WALKS):
         try:
-            return await _part_of_all(client, link, key, request, feed, max_items, surely=walk > 0)
-        except _Changed:
-            continue
+            return await _part_of_all(client, link, key, request, feed, max_items, before)
+        except _Changed as changed:
+            before = changed.ids
     raise Unavailable(f"{key.node} at {key.service}: it changed each time while it was listed; try again")
 
 
@@ -135,8 +140,7 @@ async def _part_of_all(
     request: ItemsRequest,
     feed: Feed,
     max_items: int,
-    *,
-    surely: bool,
+    before: list[str],
 ) -> Asked:
     """List the whole node and cut the part out: anchors and positions mean nothing on the wire."""
     pager = Pager(bool(link.traits.rsm), max_items)
@@ -155,16 +159,16 @@ async def _part_of_all(
         except NotFound:
             if not pages:
                 raise
-            raise _Changed from None  # the item to go on after is gone, not the node
+            raise _Changed([]) from None  # the item to go on after is gone, not the node
     if pager.fault and len(pager.ids) <= max_items:
-        raise _Changed
+        raise _Changed([])
     if pager.fault:
         raise LimitExceeded(f"{key.node} at {key.service}: {pager.fault}")
     number = request.max if request.max is not None else DEFAULT_MAX
     ids = [item.id for item in items]
     for anchor in (request.before, request.after):
-        if anchor and anchor not in pager.ids and pages > 1 and not surely:
-            raise _Changed  # it may have moved from a page that was still to come to one that was not
+        if anchor and anchor not in pager.ids and pages > 1 and ids != before:
+            raise _Changed(ids)  # it may have moved from a page that was still to come to one that was not
         if anchor and anchor not in pager.ids:
             raise NoAnchor(f"{key.node} at {key.service}: no item {anchor!r} to count from")
     if request.after:
