@@ -93,6 +93,10 @@ class Rsm:
     count: int | None = None
 
 
+REMEMBERED = 60.0
+"""Seconds for which it is remembered at least what events named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The answer to one `<items/>` request, items in the order of the stanza."""
@@ -104,6 +108,11 @@ class Listing:
     """Boottime when the request was handed to the stream."""
     taken_at: float
     """Boottime when its result was taken, in the stanza callback."""
+
+    @property
+    def too_old(self) -> bool:
+        """Whether it took so long (the machine slept) that nobody remembers what was told meanwhile."""
+        return self.taken_at - self.sent_at > REMEMBERED
 
 
 @dataclass(frozen=True, slots=True)

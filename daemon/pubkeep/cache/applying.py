@@ -182,6 +182,8 @@ class Applier(Part):
             ids: what it covers; None: the newest.
             everything: all ids of the node, where this answer ends a list of the whole.
         """
+        if listing.too_old:
+            return
         whole = node.record.copy is Copy.WHOLE and not node.hidden
         held = await self._store.digests(node.record.number) if whole else {}
         new_items, shown = await self.convert(node, listing.items, held)

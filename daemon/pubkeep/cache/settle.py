@@ -21,8 +21,8 @@ All times are boottime seconds given by the caller: nothing here waits or looks 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-REQUEST_LIFE = 60.0
-"""How long events are remembered at least: no request stays open longer."""
+from pubkeep.model import REMEMBERED
+
 MAX_ATTEMPTS = 5
 """So often an id is asked for; then it stays unsettled until the node is listed whole."""
 
@@ -44,6 +44,7 @@ class Settle:
     """id -> (when, digest; None for a retraction) of its last event, oldest first."""
     _covered: list[tuple[float, frozenset[str] | None]] = field(default_factory=list)
     """(taken_at, ids; None for all) of recent answers."""
+    _watched: list[float] = field(default_factory=list)
     _placed_at: float = float("-inf")
     _placed_id: str = ""
     overwrote: str = ""
@@ -201,8 +202,16 @@ class Settle:
         """Whether an answer about the id came less than fan_out ago."""
         return any(at - taken_at < self.fan_out and (ids is None or item_id in ids) for taken_at, ids in self._covered)
 
+    def watch(self, since: float) -> None:
+        """A listing began, which may take long: what is told from now on is remembered until `unwatch`."""
+        self._watched.append(since)
+
+    def unwatch(self, since: float) -> None:
+        """It ended."""
+        self._watched.remove(since)
+
     def _forget_before(self, now: float) -> None:
-        limit = now - REQUEST_LIFE - self.fan_out
+        limit = min([now - REMEMBERED, *self._watched]) - self.fan_out
         for item_id in list(self._named):
             if self._named[item_id][0] >= limit:
                 break

@@ -95,7 +95,7 @@ class CatchUp(Part):
             held = await self._store.digests(node.record.number)
             changed, shown = await self._applier.convert(node, items, held)
             racing = node.settle.answered(sent_at, listing.taken_at, None, {**held, **shown})
-            if racing or node.settle.named_since(sent_at - node.settle.fan_out):
+            if racing or listing.too_old or node.settle.named_since(sent_at - node.settle.fan_out):
                 return  # something happens right now: the whole listing knows how to treat that
             order = fits(list(held), list(listed), head, {item.id for item in changed})
             if order is None:

@@ -104,6 +104,8 @@ class Lister(Part):
             if (query := pager.query()) is not None:
                 under_way.append(asyncio.create_task(client.items(node.key, query, take)))
 
+        began = self._clock.boottime()
+        node.settle.watch(began)
         ask()
         fetching = node.fetching = None if pager.paged else asyncio.Event()
         try:
@@ -113,6 +115,7 @@ class Lister(Part):
                     fetching.set()
                     node.fetching = None
         finally:
+            node.settle.unwatch(began)
             if fetching is not None:
                 fetching.set()
                 node.fetching = None
@@ -151,7 +154,12 @@ class Lister(Part):
             walk = _Walk([item.id for item in head], racing, epoch, listing.sent_at, copy)
             outcome = await self._swap(node, walk, report)
 
-        await client.items(node.key, ItemsQuery(max_items=number + 1), take)
+        began = self._clock.boottime()
+        node.settle.watch(began)
+        try:
+            await client.items(node.key, ItemsQuery(max_items=number + 1), take)
+        finally:
+            node.settle.unwatch(began)
         self._applier.settle(node)
         return outcome
 

@@ -40,7 +40,7 @@ class Settler(Part):
             changed, shown = await self._applier.convert(node, asked, held)
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started).intersection(ids)
-            if listing.sent_at < node.decided_at:
+            if listing.sent_at < node.decided_at or listing.too_old:
                 racing = frozenset(ids)  # an answer that may be newer came before this one
             node.settle.answered(listing.sent_at, listing.taken_at, ids, shown)
             node.settle.tried(racing)
@@ -70,7 +70,7 @@ class Settler(Part):
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started)
             head = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1][-number:]
-            if racing or listing.sent_at < node.decided_at:
+            if racing or listing.sent_at < node.decided_at or listing.too_old:
                 fits = True  # something came in between: another attempt follows when it is quiet
                 return
             digests = await self._store.digests(node.record.number)

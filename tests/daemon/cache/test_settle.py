@@ -209,3 +209,16 @@ def test_a_whole_listing_ends_all_doubts_but_those_it_raced() -> None:
     assert settle.unsettled(["y"])
     assert not settle.unsettled(["x"])
     assert settle.order_ids == {}
+
+
+def test_what_is_told_during_a_long_listing_is_remembered_until_it_ends() -> None:
+    settle = Settle(fan_out=2.0)
+    settle.watch(10.0)
+    settle.event("early", b"1", 11.0)
+
+    settle.event("late", b"2", 500.0)
+    assert settle.named_since(10.0) == {"early", "late"}
+
+    settle.unwatch(10.0)
+    settle.event("later", b"3", 501.0)
+    assert settle.named_since(10.0) == {"late", "later"}
