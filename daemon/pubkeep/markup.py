@@ -170,6 +170,9 @@ def parse(xml: str) -> Element:
         raise InvalidArgs(f"payload: not well-formed XML: {error}") from None
 
 
+_ITEM = "{http://jabber.org/protocol/pubsub}item"
+
+
 def write(root: Element, *, in_stream: bool = False) -> str:
     """Serialise an element, without its tail.
 
@@ -180,7 +183,8 @@ def write(root: Element, *, in_stream: bool = False) -> str:
     Args:
         in_stream: the root is a stanza, and stands in a stream whose default namespace is jabber:client. It has no
             prefix (RFC 6120 4.8.5), so its element is given without namespace; elements of a payload that have none
-            say so, or they would fall into the stream's.
+            say so, or they would fall into the stream's. A payload declares its prefixes itself: ejabberd keeps it
+            without what stood around it, and would give back attributes whose prefix nothing declares.
     """
     names = _names(root.iter())
     parts: list[str] = []
@@ -200,7 +204,11 @@ def write(root: Element, *, in_stream: bool = False) -> str:
             parts.append(f"<{name}{declarations}{none}{attributes}>{_in_text(text) if text else ''}")
             todo.append((f"</{name}>", False))
             named = in_stream and element.tag.startswith("{")
-            todo += [(child, named and not child.tag.startswith("{")) for child in reversed(element)]
+            for child in reversed(element):
+                if in_stream and element is not root and element.tag == _ITEM and child.tag.startswith("{"):
+                    todo.append((write(child, in_stream=True), False))
+                else:
+                    todo.append((child, named and not child.tag.startswith("{")))
         else:
             parts.append(f"<{name}{declarations}{none}{attributes}/>")
     return "".join(parts)

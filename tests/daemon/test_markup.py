@@ -161,3 +161,15 @@ def test_the_deepest_payload_that_is_accepted_can_be_written() -> None:
     xml = "<a>" * 200 + "</a>" * 200
 
     assert markup.write(markup.parse(xml)) == "<a>" * 199 + "<a/>" + "</a>" * 199
+
+
+def test_a_payload_that_is_published_declares_its_prefixes_itself() -> None:
+    payload = "<a:entry xmlns:a='urn:a' xmlns:o='urn:o' o:mark='1'><plain/></a:entry>"
+    pubsub = "{http://jabber.org/protocol/pubsub}"
+    iq = ET.Element("iq")
+    ET.SubElement(ET.SubElement(iq, f"{pubsub}publish"), f"{pubsub}item").append(markup.parse(payload))
+
+    text = markup.write(iq, in_stream=True)
+
+    alone = text.partition("item>")[2].rpartition("</ns0:item>")[0]
+    assert ET.canonicalize(alone, rewrite_prefixes=True) == ET.canonicalize(payload, rewrite_prefixes=True)
