@@ -83,18 +83,18 @@ class Syncer(Part):
         """Subscribe first, fetch then: what changes in between is told (CACHE.md, Sync 1).
 
         A subscription that an earlier session made is looked for before it is made again: ejabberd
-        would give another subid for the same JID. One that vanished is made again once; whoever ended it twice
+        would give another subid for the same JID. It is looked for at each proof: with a node that is deleted and made
+        anew it goes, and ejabberd tells nobody. One that vanished is made again once; whoever ended it twice
         within an hour means it.
         """
         epoch, now = node.link.epoch, self._clock.boottime()
-        if node.subscribed_epoch == epoch:
-            return
         node.settle.fan_out = node.link.fan_out
         try:
             states = await client.subscriptions(node.key) if node.record.subscribed else ()
             if "subscribed" in states:
                 state = "subscribed"
             elif node.record.subscribed and now - node.resubscribed_at < RESUBSCRIBE:
+                node.subscribed_epoch = -1
                 node.subscription = "the subscription was ended again by somebody else; in an hour it is made anew"
                 return
             else:
@@ -102,13 +102,13 @@ class Syncer(Part):
                     node.resubscribed_at = now
                 state = await client.subscribe(node.key)
         except (NotSupported, Refused, NotAllowed) as error:
+            node.subscribed_epoch = -1
             node.subscription = str(error)  # the node may be readable all the same: it is polled
             return
         node.subscription = state
         if not node.record.subscribed:
             await self._applier.save(node, subscribed=True)
-        if state == "subscribed" and epoch == node.link.epoch:
-            node.subscribed_epoch = epoch
+        node.subscribed_epoch = epoch if state == "subscribed" and epoch == node.link.epoch else -1
 
     async def _learn(self, node: Node, client: PubSubClient) -> None:
         """What disco#info shows of the service, and of the node in this epoch."""

@@ -122,3 +122,12 @@ async def test_a_job_asked_for_as_another_ends_is_done_too(bench: Bench) -> None
     await bench.synchronise()
 
     assert (await bench.ended(await asked[0])).state == "done"
+
+
+async def test_a_subscription_that_went_with_its_node_is_noticed_by_the_next_proof(bench: Bench) -> None:
+    bench.service.subscribed = False  # deleted and made anew, and nobody was told
+
+    await bench.synchronise()
+
+    assert bench.service.subscribed
+    assert (await bench.state())[0] == "cache"
