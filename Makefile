@@ -58,7 +58,7 @@ lint: setup needs
 
 test: lint
 	PUBKEEP_DBUS=fast $(PYTEST) $(TESTS)
-	PUBKEEP_DBUS=next $(PYTEST) tests/bridge tests/system
+	PUBKEEP_DBUS=next $(PYTEST) tests/bridge tests/system -m 'not slow'
 
 bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench

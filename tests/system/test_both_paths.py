@@ -22,7 +22,7 @@ from tests.fixtures.every_server import MAKERS
 from tests.fixtures.servers import running
 from tests.system.conftest import SERVICE, entry
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 NUMBER = 120
 """More than a page of RSM, and more than the newest 50."""
 OVERWRITTEN = ("i3", "i111")

@@ -20,7 +20,7 @@ from tests.fixtures.servers import PASSWORD, Server
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_main_job import equal_to_service
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus]
+pytestmark = [pytest.mark.system, pytest.mark.dbus, pytest.mark.slow]
 MOMENTS = int(os.environ.get("PUBKEEP_KILLS", "50"))
 
 

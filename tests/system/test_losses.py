@@ -18,7 +18,7 @@ from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import Server
 from tests.system.conftest import BLOG, SERVICE, entry, until
 
-pytestmark = [pytest.mark.system, on_every_server]
+pytestmark = [pytest.mark.system, pytest.mark.slow, on_every_server]
 READER = "carol"
 """Nobody special at any of the servers."""
 NUMBER = 12
