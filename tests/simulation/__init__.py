@@ -3,7 +3,8 @@
 
 * loop.py      an event loop whose time jumps to the next timer
 * store.py     the real store, run synchronously in the loop's thread
-* services.py  PubSub services that race, keep changes to themselves and lie, and the stream to them
+* services.py  what PubSub services hold and answer, truthful or lying
+* network.py   the stream to them: races, losses, cuts
 * oracle.py    what every answer must be; knows nothing of the cache but the answers it gives
 * world.py     other people's writes, readers, own writes and faults, all from one seed
 * __main__.py  `python -m tests.simulation --seeds 300`

@@ -16,8 +16,9 @@ from pubkeep.model import NodeKey, NodeState
 from pubkeep.questions import Freshness, ItemsRequest
 from pubkeep.sync.jobs import Jobs
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
+from tests.simulation.network import Network
 from tests.simulation.oracle import History, judge
-from tests.simulation.services import PROFILES, Network, Service
+from tests.simulation.services import PROFILES, Service
 from tests.simulation.store import SimulatedStore, open_store
 
 ACCOUNT = "alice@localhost"
