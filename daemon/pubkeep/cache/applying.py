@@ -141,6 +141,7 @@ class Applier(Part):
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
         node.incarnation += 1
+        node.refused_at = self._clock.boottime()
         node.proof, node.subscribed_epoch, node.subscription = None, -1, "none"
         record = replace(node.record, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, error="")
         await self._drop_rows(node, "node-deleted", record)
@@ -230,7 +231,12 @@ class Applier(Part):
         elif not (last and last[0] >= confirmation.sent_at) and not node.hidden:
             held = await self._store.digests(node.record.number, [item.id])
             placed = item.id not in held or node.link.order != "creation"
+            raced = node.settle.covered_since(item.id, confirmation.sent_at)  # by an answer that may be the newer one
+            if placed and (raced or node.settle.placed_since(confirmation.sent_at)):
+                node.settle.doubt_order(item.id)
             node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed, same=True)
+            if raced and held.get(item.id) != item.digest:
+                node.settle.doubt(item.id, confirmation.taken_at)
             if item.id in held and not node.link.order:
                 node.settle.overwritten(item.id, await self._behind(node, item.id))
             await self.write(node, [item], moves=node.link.order == "publish")
@@ -243,7 +249,10 @@ class Applier(Part):
             node.settle.doubt(item_id, confirmation.taken_at)
             node.changed()
         else:
+            raced = node.settle.covered_since(item_id, confirmation.sent_at)
             node.settle.event(item_id, None, confirmation.taken_at, same=True)
+            if raced and await self._store.digests(node.record.number, [item_id]):
+                node.settle.doubt(item_id, confirmation.taken_at)
             await self.write(node, [], removals=[item_id])
         self.settle(node)
 

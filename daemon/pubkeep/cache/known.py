@@ -85,7 +85,8 @@ class Node:
     version: int = 0
     """Grows with each change of what a read would see or may claim."""
     read_at: float = float("-inf")
-    asked_at: float = float("-inf")
+    refused_at: float = float("-inf")
+    """When a denied or gone node was last asked for and refused."""
     syncing: bool = False
     fetching: asyncio.Event | None = None
     """Set when the request for the whole node, now under way, is over."""

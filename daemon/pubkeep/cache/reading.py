@@ -123,9 +123,8 @@ class Reader(Part):
             else:
                 if answer := await self._vouched(node, request):
                     return answer
-        if node.hidden and self._clock.boottime() - node.asked_at < ASK_HIDDEN:
+        if node.hidden and self._clock.boottime() - node.refused_at < ASK_HIDDEN:
             raise self._refusal(node)
-        node.asked_at = self._clock.boottime()
         return await self._ask_or_held(node, request)
 
     async def _vouched(self, node: Node, request: ItemsRequest) -> Answer | None:
@@ -251,7 +250,7 @@ class Reader(Part):
             task.exception()  # it was told to the caller, or the caller got the copy
 
     async def _ask(self, key: NodeKey, request: ItemsRequest) -> Answer:
-        link = self._known.link(key.account, key.service)
+        link, asked_at = self._known.link(key.account, key.service), self._clock.boottime()
         client = self._sessions.client(key.account)
 
         async def feed(listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None) -> None:
@@ -261,7 +260,9 @@ class Reader(Part):
         try:
             asked = await asking.ask(client, link, key, request, feed, self._settings.max_items)
         except (NotFound, NotAllowed) as error:
-            if (node := self._known.node(key)) is not None and not node.hidden:
+            if (node := self._known.node(key)) is not None and node.hidden:
+                node.refused_at = asked_at
+            elif node is not None:
                 node.punch(str(error))
                 self._planner.want(node, urgent=True)
             raise

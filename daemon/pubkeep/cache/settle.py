@@ -20,6 +20,7 @@ All times are boottime seconds given by the caller: nothing here waits or looks 
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from pubkeep.model import REMEMBERED
 
@@ -82,7 +83,7 @@ class Settle:
             not usable
             or (before is not None and at - before[0] < self.fan_out and before[1] != digest)
             or item_id in self._doubts
-            or (not same and self._is_covered(item_id, at))
+            or (not same and self.covered_since(item_id, at - self.fan_out))
         )
         if doubtful:
             self.doubt(item_id, at)
@@ -132,7 +133,7 @@ class Settle:
         }
         for item_id in racing:
             self.doubt(item_id, self._named[item_id][0])
-        self._covered = [entry for entry in self._covered if taken_at - entry[0] < self.fan_out]
+        self._covered = [entry for entry in self._covered if taken_at - entry[0] < REMEMBERED]
         if self.fan_out:
             self._covered.append((taken_at, None if ids is None else frozenset(ids)))
         return frozenset(racing)
@@ -198,9 +199,14 @@ class Settle:
             moments.append(self._placed_at + self.fan_out)
         return max(min(moments), now) if moments else None
 
-    def _is_covered(self, item_id: str, at: float) -> bool:
-        """Whether an answer about the id came less than fan_out ago."""
-        return any(at - taken_at < self.fan_out and (ids is None or item_id in ids) for taken_at, ids in self._covered)
+    def covered_since(self, item_id: str, moment: float) -> bool:
+        """Whether an answer about the id was taken after this moment, of a service that is late."""
+        recent = takewhile(lambda entry: entry[0] > moment, reversed(self._covered))
+        return any(ids is None or item_id in ids for _, ids in recent)
+
+    def placed_since(self, moment: float) -> bool:
+        """Whether an id took a place at the end at or after this moment, at a service that is late."""
+        return self.fan_out > 0 and self._placed_at >= moment
 
     def watch(self, since: float) -> None:
         """A listing began, which may take long: what is told from now on is remembered until `unwatch`."""

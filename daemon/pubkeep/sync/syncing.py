@@ -45,6 +45,7 @@ class Syncer(Part):
         """
         node.syncing = True
         node.changed()
+        began = self._clock.boottime()
         try:
             client = self._sessions.client(node.key.account)
             await self._learn(node, client)
@@ -59,7 +60,7 @@ class Syncer(Part):
                 outcome = await self._list(node, client, progress, report)
             return outcome
         except NotAllowed as error:
-            node.proof, node.subscribed_epoch = None, -1
+            node.proof, node.subscribed_epoch, node.refused_at = None, -1, began
             await self._applier.save(node, state=NodeState.DENIED, reason=str(error), error="NotAllowed")
             raise
         except NotFound as error:

@@ -69,6 +69,46 @@ async def test_our_own_write_that_met_another_is_asked_for(bench: Bench) -> None
     await bench.settled()
 
 
+async def test_our_own_write_does_not_win_over_a_listing_that_may_be_newer(bench: Bench) -> None:
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("a", "theirs", told=False)
+        await bench.synchronise()
+
+    bench.service.between = overtaken
+    await bench.cache.writer.publish(KEY, [ENTRY.format("ours")], ids=["a"])
+    answer = await bench.read(ids=("a",), format="json")
+
+    assert (answer.source, answer.page.items[0].title) == ("service", "theirs")
+    await bench.settled()
+
+
+async def test_our_own_write_does_not_go_behind_what_a_listing_shows_after_it(bench: Bench) -> None:
+    bench.service.publish_elsewhere("a", "moved")
+    await bench.settled()
+
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("z", "theirs", told=False)
+        await bench.synchronise()
+
+    bench.service.between = overtaken
+    await bench.cache.writer.publish(KEY, [ENTRY.format("ours")], ids=["a"])
+
+    assert (await bench.state()) == ("service", [("b", "2"), ("c", "3"), ("a", "ours"), ("z", "theirs")])
+    await bench.settled()
+
+
+async def test_our_own_retraction_does_not_win_over_a_listing_that_may_be_newer(bench: Bench) -> None:
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("a", "theirs", told=False)
+        await bench.synchronise()
+
+    bench.service.between = overtaken
+    await bench.cache.writer.retract(KEY, ["a"])
+
+    assert (await bench.state()) == ("service", [("b", "2"), ("c", "3"), ("a", "theirs")])
+    await bench.settled()
+
+
 async def test_our_own_write_is_seen_by_the_next_read_without_an_event(bench: Bench) -> None:
     await bench.cache.writer.publish(KEY, [ENTRY.format("ours")], ids=["z"])
     answer = await bench.read(ids=("z",), format="json")
