@@ -41,7 +41,8 @@ class Stream:
         self._last = 0.0
 
     def push(self, deliver: Callable[[], None]) -> None:
-        self._last = max(self._last, self._loop.time() + self._chance.uniform(0.005, 0.05))
+        # never at the same moment: a loop's heap does not keep the order of equal times
+        self._last = max(self._last + 1e-6, self._loop.time() + self._chance.uniform(0.005, 0.05))
         self._loop.call_at(self._last, self._arrive, deliver, self.session)
 
     def _arrive(self, deliver: Callable[[], None], session: int) -> None:
