@@ -17,7 +17,7 @@ from typing import Protocol
 from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import AccountSettings
-from pubkeep.errors import Conflict, InvalidArgs, UnknownObject
+from pubkeep.errors import Conflict, InvalidArgs, NotFound, UnknownObject
 from pubkeep.model import Account, AccountState, NodeKey, Tls
 from pubkeep.ports import AccountStore, Sessions, SessionStatus
 
@@ -110,6 +110,12 @@ class Accounts:
     def jids(self) -> tuple[str, ...]:
         """Whose data may be asked for."""
         return tuple(account.jid for account in self._accounts.values())
+
+    def chosen(self, jid: str) -> tuple[str, ...]:
+        """This account, or all where none is named. Raises NotFound where it is not there."""
+        if jid and jid not in self.jids():
+            raise NotFound(f"option 'account': there is no account {jid}")
+        return (jid,) if jid else self.jids()
 
     def status(self, number: int) -> SessionStatus:
         """The state of the session."""

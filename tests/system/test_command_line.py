@@ -58,7 +58,13 @@ async def test_the_whole_way_of_a_post(pubkeep: Shell, world: World, blog: Autho
         ["2024-01-01", "00:00", "i18", "Title", "18"],
         ["2024-01-01", "00:00", "i19", "Title", "19"],
     ]
+
     assert errors.startswith("from the service, as of 2")
+
+    status, out, errors = await pubkeep("statistics")
+    assert (status, "answers" in out) == (0, True), errors
+    status, out, errors = await pubkeep("statistics", "--account", "nobody@localhost")
+    assert (status, errors) == (1, "pubkeep: option 'account': there is no account nobody@localhost\n")
 
     assert (await pubkeep("sync", SERVICE, BLOG))[:2] == (0, "20 items are here\n")
     document = json.loads((await pubkeep("get", SERVICE, BLOG, "--json"))[1])

@@ -26,6 +26,18 @@ async def status(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     return DONE
 
 
+async def statistics(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """What the cache did since the daemon started."""
+    found = await pubkeep.statistics(arguments.account)
+    if arguments.json:
+        render.document(found)
+    else:
+        render.pairs(found)
+        if not found:
+            render.note("nothing has happened yet")
+    return DONE
+
+
 async def account(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """`pubkeep account ...`"""
     if arguments.action == "list":

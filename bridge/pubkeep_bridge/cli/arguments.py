@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         )
 
     add("status", "show the daemon and its accounts", shared)
+    add("statistics", "show how the cache does: reads, notifications, proofs, nodes", one)
     _account(add("account", "add, list and remove accounts", shared), shared)
 
     get = add("get", "read items of a node", node, "pubsub.example.org urn:xmpp:microblog:0 --max 5")

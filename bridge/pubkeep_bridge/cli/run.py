@@ -14,7 +14,14 @@ from pubkeep_bridge.client.errors import NotReady, NotRunning, PubkeepError
 
 DONE, FAILED, USAGE, NOTHING, NO_DAEMON, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-_MODULES = {"account": "accounts", "status": "accounts", "get": "items", "publish": "items", "retract": "items"} | (
+_MODULES = {
+    "account": "accounts",
+    "status": "accounts",
+    "statistics": "accounts",
+    "get": "items",
+    "publish": "items",
+    "retract": "items",
+} | (
     dict.fromkeys(("create", "delete", "purge", "config", "affiliations"), "manage")
     | dict.fromkeys(("subscriptions", "subscribe", "unsubscribe", "discover"), "manage")
 )

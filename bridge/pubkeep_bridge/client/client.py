@@ -75,6 +75,15 @@ class Pubkeep:
         """The daemon's version and state. Answers in every state."""
         return cast(Status, await self.properties(ROOT, "Manager"))
 
+    async def statistics(self, account: str = "") -> dict[str, int]:
+        """What happened since the start, of one account or of all, and how many nodes are in which state.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        options = wire.options({"account": account or None})
+        return wire.plain((await self.call(ROOT, "Cache", "GetStatistics", "a{sv}", options))[0])
+
     # -- accounts --------------------------------------------------------------------------------
 
     async def accounts(self) -> list[Account]:

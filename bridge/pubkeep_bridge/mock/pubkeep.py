@@ -82,6 +82,7 @@ def _codes(jid: str) -> dict[str, str]:
         "Search": f"ret = ({items}, dbus.Array([], signature='s'), {sequence})",
         "Lookup": f"ret = ({items}, dbus.Array([], signature='s'))",
         "GetNodes": f"ret = ({nodes}, {EMPTY})",
+        "GetStatistics": "ret = dbus.Dictionary({'reads_cache': dbus.UInt64(1)}, signature='sv')",
         "Forget": "ret = dbus.UInt64(0)",
         "List": f"ret = dbus.Array([{analyser}], signature='a{{sv}}')",
         "Describe": f"ret = {analyser}",
@@ -99,7 +100,7 @@ def load(mock: Any, parameters: dict[str, Any]) -> None:
     codes = _codes(jid)
     given = {
         "Version": "mock",
-        "ApiVersion": dbus.UInt32(2),
+        "ApiVersion": dbus.UInt32(3),
         "Jid": jid,
         "Enabled": True,
         "Kind": "synchronise",

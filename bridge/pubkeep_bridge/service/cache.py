@@ -27,6 +27,7 @@ FILTER = {
     "since": "t",
 }
 GET_NODES = {"limit": "u", "cursor": "s"}
+STATISTICS = {"account": "s"}
 FORGET_FILTER = FILTER | {"created_before": "x", "updated_before": "x"}
 FORGET = {"dry_run": "b", "everything": "b"}
 MAX_LIMIT = 1000
@@ -65,6 +66,11 @@ class Cache(Served):
         end = start + (given.get("limit") or MAX_LIMIT)
         meta = {"cursor": Variant("s", "\x1f".join(found[end - 1][0].key))} if end < len(found) else {}
         return [[rows.node(record, state) for record, state in found[start:end]], meta]
+
+    async def GetStatistics(self, options: dict[str, Any]) -> dict[str, Any]:
+        given = opt.parse(options, STATISTICS)
+        core = await self._gate.core()
+        return rows.counts(core.cache.statistics(core.accounts.chosen(given.get("account", ""))))
 
     async def Forget(self, filter: dict[str, Any], options: dict[str, Any]) -> int:
         dates = opt.parse(filter, FORGET_FILTER, "filter")

@@ -181,6 +181,11 @@ def search_meta(result: SearchResult, took_us: int) -> dict[str, Any]:
     return meta
 
 
+def counts(found: Mapping[str, int]) -> dict[str, Any]:
+    """The result of GetStatistics."""
+    return {what: Variant("t", number) for what, number in found.items()}
+
+
 def policy(decided: Policy) -> dict[str, Any]:
     """The result of GetPolicy."""
     values = {"sync": decided.sync, "max_items": decided.max_items, "max_age": decided.max_age}

@@ -67,6 +67,7 @@ class Applier(Part):
             self._known.dropped(event.node.account, "unsubscribed")
             return
         holes = node.holes
+        node.counts["events"] += 1
         try:
             await self._apply_event(node, event)
         except Exception as error:
@@ -141,7 +142,6 @@ class Applier(Part):
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
         node.incarnation += 1
-        node.refused_at = self._clock.boottime()
         node.proof, node.subscribed_epoch, node.subscription = None, -1, "none"
         record = replace(node.record, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, error="")
         await self._drop_rows(node, "node-deleted", record)

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -284,6 +285,14 @@ class Cache(Part):
         node = self._known.node(key)
         namespace = node.record.analysis.namespace if node and node.record.analysis else ""
         return explain(self._known, self._clock, key, self._analysers.tried(key, namespace))
+
+    def statistics(self, accounts: Sequence[str]) -> dict[str, int]:
+        """What happened to these accounts since the start, and how many of their nodes are in which state."""
+        total: Counter[str] = Counter()
+        for account in accounts:
+            total += self._known.counts(account)
+            total += Counter(f"nodes_{self._known.state(node)}" for node in self._known.nodes(account))
+        return dict(sorted(total.items()))
 
     def matched(self, analyser: str) -> int:
         """How many nodes this analyser has."""

@@ -18,6 +18,8 @@ from pubkeep.config import CacheSettings
 from pubkeep.model import Applied, Copy, NodeKey, NodeRecord, NodeState, Policy, Traits
 from pubkeep.questions import ItemsRequest, Page
 
+DROPPED = "events_dropped_"
+"""How the counts of events that were not taken begin."""
 PAGES_KEPT = 64
 """Pages kept ready for each node."""
 
@@ -71,6 +73,8 @@ class Node:
     record: NodeRecord
     link: Link
     settle: Settle
+    counts: Counter[str]
+    """What happened to its account."""
     proof: Proof | None = None
     subscribed_epoch: int = -1
     """The epoch in which the service said `subscribed`."""
@@ -149,6 +153,7 @@ class Node:
     def punch(self, reason: str) -> None:
         """Something for this node was lost or is not understood: nothing is synced until it is proved anew."""
         self.holes += 1
+        self.counts["holes"] += 1
         self.hole = reason
         self.changed()
 
@@ -175,19 +180,24 @@ class Known:
         self._policies: dict[NodeKey, Policy] = {}
         self.contacts: dict[str, frozenset[str]] = {}
         """By account: whose PEP events are wanted."""
-        self._dropped: dict[str, Counter[str]] = {}
+        self._counts: dict[str, Counter[str]] = {}
 
     def live(self, account: str) -> bool:
         """Whether the session is up, and nothing that it carried is missing."""
         return account in self._live
 
+    def counts(self, account: str) -> Counter[str]:
+        """What happened to an account since the start; count it here (DBUS-API, GetStatistics)."""
+        return self._counts.setdefault(account, Counter())
+
     def dropped(self, account: str, why: str) -> None:
         """An event was not taken: nobody wants the node, or it is not from who may say it."""
-        self._dropped.setdefault(account, Counter())[why] += 1
+        self.counts(account)[f"{DROPPED}{why}"] += 1
 
     def dropped_events(self, account: str) -> dict[str, int]:
         """How many events of an account were not taken since the start, by the reason."""
-        return dict(sorted(self._dropped.get(account, {}).items()))
+        counts = sorted(self.counts(account).items())
+        return {what.removeprefix(DROPPED): number for what, number in counts if what.startswith(DROPPED)}
 
     def has_link(self, account: str, service: str) -> bool:
         """Whether anything is known of the way to a service."""
@@ -220,7 +230,7 @@ class Known:
             del self._policies[key]
         for place in [place for place in self._links if place[0] == account]:
             del self._links[place]
-        self._dropped.pop(account, None)
+        self._counts.pop(account, None)
 
     def links(self, account: str) -> Iterator[Link]:
         """All links of an account."""
@@ -237,7 +247,8 @@ class Known:
     def add(self, record: NodeRecord) -> Node:
         """Remember a stored node."""
         link = self.link(record.key.account, record.key.service)
-        node = Node(record, link, Settle(link.fan_out), policy=self.policy(record.key))
+        counts = self.counts(record.key.account)
+        node = Node(record, link, Settle(link.fan_out), counts, policy=self.policy(record.key))
         self._nodes[record.key] = node
         return node
 
@@ -262,6 +273,7 @@ class Known:
     def answered(self, account: str, service: str, sent_at: float) -> None:
         """The service answered a request sent then: what it had told before is here, but for the last `fan_out`."""
         link = self.link(account, service)
+        self.counts(account)["answers"] += 1
         link.as_of = max(sent_at - link.fan_out, link.as_of or float("-inf"))
 
     def max_age(self, node: Node) -> float:

@@ -66,10 +66,17 @@ class Reader(Part):
         link.read_at = now
         if node is not None:
             node.read_at = now
+        counts = self._known.counts(key.account)
         try:
-            return await self._answered(node, key, request)
+            answer = await self._answered(node, key, request)
         except asking.NoAnchor as error:
+            counts["reads_refused"] += 1
             raise NotFound(str(error)) from None
+        except PubkeepError:
+            counts["reads_refused"] += 1
+            raise
+        counts["reads_stale" if answer.stale else f"reads_{answer.source}"] += 1
+        return answer
 
     async def _answered(self, node: Node | None, key: NodeKey, request: ItemsRequest) -> Answer:
         match request.freshness:

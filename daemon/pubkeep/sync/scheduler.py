@@ -249,6 +249,7 @@ class Scheduler(Part):
         else:
             if outcome.proved:
                 node.failures = 0
+                node.counts["proofs"] += 1
                 if not self._known.needs_proof(node) and node.subscribed_epoch == node.link.epoch:
                     node.next_attempt = None  # who wished for it meanwhile has it
                 self._end_jobs(node, None)
@@ -263,6 +264,7 @@ class Scheduler(Part):
     async def _failed(self, node: Node, error: PubkeepError) -> None:
         """Keep what is held, say why, try again later."""
         node.failures += 1
+        node.counts["failures"] += 1
         delay = min(LAST_DELAY, FIRST_DELAY * 2 ** (node.failures - 1))
         if not self._queued.get(node):  # who asks now does not wait for that
             node.next_attempt = self._clock.boottime() + self._clock.jitter(delay / 2, delay)

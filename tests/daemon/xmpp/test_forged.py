@@ -166,6 +166,10 @@ async def test_of_a_thousand_forged_events_none_counts_and_of_the_same_from_the_
     counted = [each.split() for each in bench.cache.explain(KEY)["account_dropped"]]  # type: ignore[attr-defined]
     assert sum(int(number) for number, _ in counted) == 1100
     assert {why for _, why in counted} == {"error", "sender", "unwanted", "wrapped"}
+    statistics = bench.cache.statistics([KEY.account])
+    assert {f"{number} {what}" for what, number in statistics.items() if what.startswith("events_dropped_")} == {
+        f"{number} events_dropped_{why}" for number, why in counted
+    }
 
     for inner, item_id, title in events():
         bench.changes.clear()
