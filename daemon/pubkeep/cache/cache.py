@@ -126,6 +126,7 @@ class Cache(Part):
 
     def session_resumed(self, account: str) -> None:
         self._known.session(account, live=True)
+        self._scheduler.session_resumed(account)
 
     def session_lost(self, account: str) -> None:
         self._known.session(account, live=False)

@@ -14,7 +14,7 @@ from typing import Any
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, NotSupported, PubkeepError, Unavailable
+from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Copy, NodeState
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.listing import Report
@@ -33,6 +33,8 @@ PACE = 0.5
 """Seconds between two nodes that nobody reads."""
 NAMED = 1000
 """Ids of each kind that the result of a verification names at most."""
+NO_ANSWER = (Unavailable.__name__, TimedOut.__name__)
+"""Errors that say nothing of a node, and may have been the link's."""
 READ_LATELY = 600.0
 """Seconds for which a service counts as being read."""
 
@@ -98,6 +100,15 @@ class Scheduler(Part):
             node.failures, node.next_attempt = 0, now
             if now - node.read_at > DAY:
                 node.next_attempt, unread = now + unread * PACE, unread + 1
+        self._wake.set()
+
+    def session_resumed(self, account: str) -> None:
+        """What waited for the link goes on now: wishes, doubts whose question was cut off, and failures of the cut."""
+        now = self._clock.boottime()
+        for node in self._known.nodes(account):
+            if node.next_attempt is not None and node.record.error in NO_ANSWER:
+                node.failures, node.next_attempt = 0, now
+            self.settle(node)
         self._wake.set()
 
     def synchronise(self, node: Node) -> Job:

@@ -2,13 +2,14 @@
 """Events and answers out of order: the cache ends with what the service has, and never claims anything else."""
 
 import asyncio
+from xml.etree.ElementTree import Element
 
 import pytest
 
-from pubkeep.errors import NotFound
-from pubkeep.model import EventKind
+from pubkeep.errors import NotFound, Unavailable
+from pubkeep.model import EventKind, WireItem
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
-from tests.daemon.cache.service import KEY, wire
+from tests.daemon.cache.service import KEY, FakeService, wire
 
 
 async def test_a_listing_that_lacks_an_item_of_an_earlier_event_does_not_remove_it(bench: Bench) -> None:
@@ -201,6 +202,39 @@ async def test_a_resumed_session_loses_nothing(bench: Bench) -> None:
 
     assert (await bench.state())[0] == "cache"
     assert len(bench.service.asked) == asked
+
+
+async def test_a_doubt_that_came_due_before_the_resumed_session_was_proved_is_ended_then(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    overwritten_without_payload(bench.service)
+    await asyncio.sleep(2 * FAN_OUT)  # it is due, and nobody may ask yet
+
+    bench.cache.session_resumed(KEY.account)
+
+    await bench.settled()
+
+
+async def test_a_doubt_whose_question_was_cut_off_is_asked_again_when_the_session_is_resumed(bench: Bench) -> None:
+    cut_off = asyncio.Event()
+
+    async def cut() -> None:
+        bench.cache.session_lost(KEY.account)
+        cut_off.set()
+        raise Unavailable("the connection was lost")
+
+    bench.service.between = cut
+    overwritten_without_payload(bench.service)
+    await cut_off.wait()
+
+    bench.cache.session_resumed(KEY.account)
+
+    await bench.settled()
+
+
+def overwritten_without_payload(service: FakeService) -> None:
+    """Another client overwrites the newest item; of what it says nothing is told."""
+    service.items_held["c"] = "other"
+    service.tell(WireItem("c", "", Element("{http://jabber.org/protocol/pubsub}item", {"id": "c"})))
 
 
 async def test_a_read_waits_for_what_has_arrived(bench: Bench) -> None:
