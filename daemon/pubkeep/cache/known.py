@@ -157,6 +157,16 @@ class Node:
         self.hole = reason
         self.changed()
 
+    def subscribe(self, state: str) -> None:
+        """The service said what our subscription is now; of what happened in this epoch before it nobody told us."""
+        self.subscription = state
+        if state != "subscribed":
+            self.subscribed_epoch = -1
+        elif self.subscribed_epoch != self.link.epoch:
+            self.subscribed_epoch = self.link.epoch
+            if self.proof is not None and self.proof.epoch == self.link.epoch:
+                self.punch("not subscribed until now")
+
     def kept_page(self, request: ItemsRequest) -> Page | None:
         """A page read since the last change."""
         return self._pages.get(request)

@@ -129,13 +129,17 @@ class Writer(Part):
             raise self._ended(error, key, under_way, done, "retracted") from None
 
     async def subscribe(self, key: NodeKey) -> str:
-        """Subscribe this installation's full JID (XEP-0060 6.1). Returns the state."""
+        """Subscribe this installation's full JID (XEP-0060 6.1). Returns the state.
+
+        Without one until now, the copy has to be proved anew.
+        """
         state = await self._sessions.client(key.account).subscribe(key)
         await self._store.save_leftover(key, left=False)
         if (node := self._known.node(key)) is not None:
+            node.subscribe(state)
+            if node.hole:
+                self._scheduler.want(node, urgent=True)
             await self._applier.save(node, subscribed=True)
-            node.subscription = state
-            node.subscribed_epoch = node.link.epoch if state == "subscribed" else -1
         return state
 
     async def unsubscribe(self, key: NodeKey) -> None:

@@ -100,16 +100,16 @@ class Syncer(Part):
                 return
             else:
                 if node.record.subscribed:
-                    node.resubscribed_at = now
+                    node.resubscribed_at, node.subscribed_epoch = now, -1
                 state = await client.subscribe(node.key)
         except (NotSupported, Refused, NotAllowed) as error:
             node.subscribed_epoch = -1
             node.subscription = str(error)  # the node may be readable all the same: it is polled
             return
-        node.subscription = state
+        if epoch == node.link.epoch:  # else it is of a session that is over
+            node.subscribe(state)
         if not node.record.subscribed:
             await self._applier.save(node, subscribed=True)
-        node.subscribed_epoch = epoch if state == "subscribed" and epoch == node.link.epoch else -1
 
     async def _learn(self, node: Node, client: PubSubClient) -> None:
         """What disco#info shows of the service, and of the node in this epoch."""

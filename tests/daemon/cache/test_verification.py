@@ -131,3 +131,20 @@ async def test_a_subscription_that_went_with_its_node_is_noticed_by_the_next_pro
 
     assert bench.service.subscribed
     assert (await bench.state())[0] == "cache"
+
+
+async def test_a_copy_proved_without_a_subscription_is_proved_anew_with_one(bench: Bench) -> None:
+    seen: list[tuple[str, bool, list[str]]] = []
+
+    async def read() -> None:
+        held = await bench.read(freshness="cache")
+        seen.append((held.source, held.stale, [row.id for row in held.page.items]))
+
+    bench.service.subscribed = False
+    bench.service.publish_elsewhere("d", "4", told=False)
+    bench.service.between = read  # subscribed again, and the listing is not there yet
+
+    await bench.synchronise()
+
+    assert seen == [("cache", True, ["a", "b", "c"])]
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")])

@@ -320,6 +320,17 @@ async def test_an_account_goes_also_where_its_subscriptions_cannot_be_ended(benc
     assert bench.cache.explain(KEY)["state"] == "unknown"
 
 
+async def test_what_happened_without_a_subscription_is_looked_for_when_there_is_one_again(bench: Bench) -> None:
+    await bench.cache.writer.unsubscribe(KEY)
+    bench.service.publish_elsewhere("d", "4", told=False)
+
+    await bench.cache.writer.subscribe(KEY)
+    answer = await bench.read(format="json", freshness="cache")
+
+    assert (answer.stale, answer.reason) == (True, "not subscribed until now")
+    await bench.settled()
+
+
 async def test_a_subscription_that_may_be_over_is_not_relied_upon(bench: Bench) -> None:
     bench.service.silent = "lost"
 
