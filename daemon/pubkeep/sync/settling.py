@@ -92,6 +92,8 @@ class Settler(Part):
                 return  # once for each service: the whole list shows its order
             if not set(head).difference(mine) <= set(ids) or not set(head) <= set(held):
                 return
+            if not set(ids).intersection(held) <= set(head):
+                return  # what is in doubt is not among the newest: gone, or somewhere else
             if head != mine:
                 await self._place(node, listing, head)
             node.settle.order_settled()

@@ -128,6 +128,17 @@ async def test_new_items_in_another_order_than_their_events_are_put_right(bench:
     await bench.settled()
 
 
+async def test_a_listing_without_the_item_whose_place_is_in_doubt_does_not_settle_the_order(bench: Bench) -> None:
+    for item_id in ("d", "e"):
+        bench.service.publish_elsewhere(item_id, "new")
+    await bench.settled()
+    bench.service.publish_elsewhere("a", "moved")
+    bench.service.publish_elsewhere("b", "moved")
+    del bench.service.items_held["a"]  # its retraction is still on the way
+
+    await bench.settled()
+
+
 async def test_an_overwrite_shows_where_it_goes_on_this_service(bench: Bench) -> None:
     bench.service.publish_elsewhere("a", "moved")
 
