@@ -72,6 +72,12 @@ class Bench:
             while (await self.state()) != ("cache", list(self.service.items_held.items())):
                 await asyncio.sleep(0.01)
 
+    async def undoubted(self) -> None:
+        """Wait, without any read, until the copy is vouched for."""
+        async with asyncio.timeout(10):
+            while self.cache.explain(KEY)["doubt"]:
+                await asyncio.sleep(0.01)
+
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:

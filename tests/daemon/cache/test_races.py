@@ -136,7 +136,10 @@ async def test_a_listing_without_the_item_whose_place_is_in_doubt_does_not_settl
     bench.service.publish_elsewhere("b", "moved")
     del bench.service.items_held["a"]  # its retraction is still on the way
 
-    await bench.settled()
+    await bench.service.drained(KEY)
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", list(bench.service.items_held.items()))
 
 
 async def test_an_overwrite_shows_where_it_goes_on_this_service(bench: Bench) -> None:
