@@ -132,6 +132,7 @@ async def test_a_listing_without_the_item_whose_place_is_in_doubt_does_not_settl
     for item_id in ("d", "e"):
         bench.service.publish_elsewhere(item_id, "new")
     await bench.settled()
+    await asyncio.sleep(2 * FAN_OUT)  # the windows of all listings are over
     bench.service.publish_elsewhere("a", "moved")
     bench.service.publish_elsewhere("b", "moved")
     del bench.service.items_held["a"]  # its retraction is still on the way
