@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pubkeep.cache.reading import Reader
 from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
-from pubkeep.errors import Conflict, InvalidArgs, NotFound, UnknownObject
+from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, UnknownObject
 from pubkeep.model import Analysis, Copy, ItemRow, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.ports import Analysers, Sessions, Store
 from pubkeep.questions import Answer, Format, ItemsRequest, NodeFilter, SearchRequest, SearchResult
@@ -26,6 +27,8 @@ from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.settling import Settler
 from pubkeep.sync.syncing import Syncer
 from pubkeep.uri import node_uri, parse_item_uri
+
+log = logging.getLogger(__name__)
 
 
 class Cache(Part):
@@ -98,7 +101,7 @@ class Cache(Part):
         self._later(self._drop(node.key))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_quietly(work))
         self._dropping.add(task)
         task.add_done_callback(self._dropping.discard)
 
@@ -307,6 +310,14 @@ class Cache(Part):
             and (not request.types or _type(node) in request.types)
             and (not request.nodes or node.key.node in request.nodes or node_uri(node.key) in request.nodes)
         ]
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    """Nobody waits for it: what fails is tried again in the next session."""
+    try:
+        await work
+    except PubkeepError as error:
+        log.warning("put off until the next session: %s", error)
 
 
 def _analysis(node: Node) -> Analysis:

@@ -12,7 +12,7 @@ from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import StorageFull
-from pubkeep.model import Applied
+from pubkeep.model import Applied, NodeKey
 from pubkeep.questions import Answer, ItemsRequest
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Job, Jobs
@@ -26,6 +26,12 @@ class FragileStore(Store):
     """A store whose next transaction may fail."""
 
     fail = False
+
+    async def leftovers(self, account: str) -> list[NodeKey]:
+        if self.fail:
+            self.fail = False
+            raise StorageFull("the database: the disk is full")
+        return await super().leftovers(account)
 
     async def apply(self, *arguments: object, **more: object) -> Applied:
         if self.fail:

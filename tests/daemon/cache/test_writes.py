@@ -2,6 +2,7 @@
 """A confirmed write is seen by the next read, a refused one changes nothing, an unanswered one is asked for."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -369,3 +370,22 @@ async def test_a_subscription_left_behind_stays_where_the_node_is_wanted_again(b
 
     assert bench.service.subscribed
     assert await bench.store.leftovers(KEY.account) == []
+
+
+async def test_a_full_disk_at_a_new_session_puts_off_what_is_left_over(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bench.store.save_leftover(KEY, left=True)
+
+    bench.store.fail = True
+    await bench.reconnect()
+    await bench.settled()
+    first = await bench.store.leftovers(KEY.account)
+    await bench.reconnect()
+    async with asyncio.timeout(10):
+        while await bench.store.leftovers(KEY.account):
+            await asyncio.sleep(0.01)
+
+    gc.collect()
+    assert first == [KEY]
+    assert [record.name for record in caplog.records] == ["pubkeep.cache.cache"]
