@@ -73,6 +73,14 @@ class WireItem:
     element: Element
 
 
+class OrderBy(NamedTuple):
+    """An `<order/>` (XEP-0413): the newest first."""
+
+    field: Literal["creation", "modification"]
+    version: Literal["0", "1"]
+    """Of its namespace, `urn:xmpp:order-by:`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ItemsQuery:
     """One `<items/>` request (XEP-0060 6.5); the fields are what stands in the stanza."""
@@ -81,6 +89,9 @@ class ItemsQuery:
     max_items: int | None = None
     rsm_max: int | None = None
     rsm_after: str | None = None
+    rsm_before: str | None = None
+    """Empty: the last page (XEP-0059 2.5)."""
+    order: OrderBy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,18 @@ class Rsm:
     last: str | None = None
     index: int | None = None
     count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePage:
+    """A page of a node's archive (XEP-0442), oldest first."""
+
+    published: tuple[tuple[int, WireItem], ...]
+    """(when, by the service's clock; what)."""
+    first: str
+    """The cursor before it; empty where the page is."""
+    begins: bool
+    """Nothing was archived before."""
 
 
 REMEMBERED = 60.0
@@ -302,6 +325,10 @@ class Traits:
     """D: how much later than it can be read a change may be told, in seconds; None: as the setting says."""
     revoked: frozenset[str] = frozenset()
     """Kinds of change that it was believed to tell, until it kept one to itself."""
+    shown: frozenset[str] = frozenset()
+    """Ways of asking that its answers showed to work (sync/proofs.py); of XEP-0413 with its version: `order-by:1`."""
+    distrusted: frozenset[str] = frozenset()
+    """Ways of asking that were shown to be wrong there: never used again."""
 
 
 @dataclass(frozen=True, slots=True)

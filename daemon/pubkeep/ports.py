@@ -14,6 +14,7 @@ from pubkeep.model import (
     AccountState,
     Analysis,
     Applied,
+    ArchivePage,
     Confirmation,
     DiscoItem,
     FieldValue,
@@ -253,6 +254,12 @@ class PubSubClient(Protocol):
         """The nodes of a service, or the items of a node (their `name` is the id), in the service's order (XEP-0030 4).
 
         It proves what is there and nothing else: ejabberd lists nothing where access is refused.
+        """
+
+    async def archive(self, node: NodeKey, number: int, before: str) -> ArchivePage:
+        """The last so many publications before a cursor, empty: of all (XEP-0313 4, XEP-0442).
+
+        It proves what was published, never what went, and nothing where it is empty: servers ignore the node's name.
         """
 
 

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from pubkeep.clock import Clock
-from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import (
+    ArchivePage,
     Confirmation,
     DiscoItem,
     EventKind,
@@ -243,6 +244,9 @@ class Network(_Subscriber):
     async def disco_items(self, service: str, node: str = "") -> tuple[DiscoItem, ...]:
         key = NodeKey(self.account, service, node)
         return await self._plainly(key, lambda _: self.services[service].listed(node))
+
+    async def archive(self, node: NodeKey, number: int, before: str) -> ArchivePage:
+        raise NotSupported("no simulated service archives anything")
 
     # -- inside ------------------------------------------------------------------------------------------
 

@@ -43,7 +43,13 @@ class Learnt(Transactions):
         rows = await self._writer.run(lambda c: c.execute(statement).all())
         return {
             row.service: Traits(
-                row.item_order, _flag(row.reversed), _flag(row.rsm), row.fan_out, frozenset(row.revoked.split())
+                row.item_order,
+                _flag(row.reversed),
+                _flag(row.rsm),
+                row.fan_out,
+                frozenset(row.revoked.split()),
+                frozenset(row.shown.split()),
+                frozenset(row.distrusted.split()),
             )
             for row in rows
         }
@@ -57,6 +63,8 @@ class Learnt(Transactions):
             "rsm": traits.rsm,
             "fan_out": traits.fan_out,
             "revoked": " ".join(sorted(traits.revoked)),
+            "shown": " ".join(sorted(traits.shown)),
+            "distrusted": " ".join(sorted(traits.distrusted)),
         }
 
         def work(connection: Connection) -> None:

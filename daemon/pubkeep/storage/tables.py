@@ -104,6 +104,10 @@ class ServiceRow(Base):
     fan_out: Mapped[float | None] = mapped_column(Float)
     revoked: Mapped[str] = mapped_column(Text)
     """Kinds of change, parted by spaces."""
+    shown: Mapped[str] = mapped_column(Text, server_default="")
+    """Ways of asking that work, parted by spaces."""
+    distrusted: Mapped[str] = mapped_column(Text, server_default="")
+    """Ways of asking that were shown to be wrong, parted by spaces."""
 
 
 class LeftoverRow(Base):

@@ -9,17 +9,20 @@ from xml.etree import ElementTree as ET
 from pubkeep import markup
 from pubkeep.errors import InvalidArgs, NotSupported, Refused
 from pubkeep.model import (
+    ArchivePage,
     Confirmation,
     DiscoItem,
     FieldValue,
     ItemsQuery,
     Listing,
     NodeKey,
+    OrderBy,
     Rsm,
     ServiceInfo,
     Subscription,
 )
 from pubkeep.xmpp import disco, forms, owner
+from pubkeep.xmpp.archives import Archives
 from pubkeep.xmpp.conditions import meaning
 from pubkeep.xmpp.events import items as wire_items
 from pubkeep.xmpp.inbox import Inbox
@@ -52,11 +55,13 @@ class PubSub:
         self._requests = requests
         self._inbox = inbox
         self._path = path
+        self.archives = Archives()
+        """What comes for queries of archives that are under way."""
 
     # -- items -----------------------------------------------------------------------------------
 
     async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[T]]) -> T:
-        """Ask for items (XEP-0060 6.5, with XEP-0059)."""
+        """Ask for items (XEP-0060 6.5, with XEP-0059 and XEP-0413)."""
         pubsub = ET.Element(f"{PUBSUB}pubsub")
         asked = ET.SubElement(pubsub, f"{PUBSUB}items", {"node": node.node})
         if query.max_items is not None:
@@ -68,6 +73,10 @@ class PubSub:
             ET.SubElement(rsm, f"{RSM}max").text = str(query.rsm_max)
             if query.rsm_after is not None:
                 ET.SubElement(rsm, f"{RSM}after").text = query.rsm_after
+            if query.rsm_before is not None:
+                ET.SubElement(rsm, f"{RSM}before").text = query.rsm_before
+        if query.order is not None:
+            pubsub.append(_order(query.order))
 
         def read(stanza: ET.Element, sent_at: float, taken_at: float) -> Listing:
             found = stanza.find(f"{PUBSUB}pubsub/{PUBSUB}items")
@@ -222,6 +231,11 @@ class PubSub:
             raise NotSupported(f"{_words(key)}: the service lists {len(listed)} of {count} and does not go on")
         return tuple(listed)
 
+    async def archive(self, node: NodeKey, number: int, before: str) -> ArchivePage:
+        """See ports.PubSubClient (XEP-0313 4.1, XEP-0442 2)."""
+        with self.archives.query(node, number, before) as query:
+            return query.page(await self._ask("set", node, query.element))
+
     # -- sending ---------------------------------------------------------------------------------
 
     async def _ask(self, kind: str, node: NodeKey, payload: ET.Element) -> ET.Element:
@@ -299,6 +313,12 @@ class PubSub:
 
 def _words(node: NodeKey) -> str:
     return f"{node.node} at {node.service}" if node.node else node.service
+
+
+def _order(by: OrderBy) -> ET.Element:
+    """The newest first, as the first version answers unasked (XEP-0413 3)."""
+    newest_first = {"desc": "true"} if by.version == "1" else {}
+    return ET.Element(f"{{urn:xmpp:order-by:{by.version}}}order", {"field": by.field} | newest_first)
 
 
 def _rsm(element: ET.Element) -> Rsm:

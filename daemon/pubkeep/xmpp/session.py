@@ -310,6 +310,8 @@ class Session:
             self._listener.path_lost(self.account.jid, stanza.get("from", self.account.jid))
 
     def _event(self, message: ET.Element) -> None:
+        if self.pubsub.archives.take(message):
+            return
         if flaw := events.flaw(message):
             self._listener.dropped(self.account.jid, flaw)
         for event in events.read(message, self.account.jid, self._clock.boottime()):

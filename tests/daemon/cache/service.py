@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeVar
 from xml.etree.ElementTree import Element, SubElement
 
 from pubkeep.clock import Clock
-from pubkeep.errors import NotAllowed, NotFound, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, NotSupported, TimedOut, Unavailable
 from pubkeep.model import (
+    ArchivePage,
     Confirmation,
     DiscoItem,
     EventKind,
@@ -206,6 +207,9 @@ class FakeService:
         if not self.form:
             raise NotAllowed("only the owner may list it")
         return tuple(DiscoItem(service, "", item_id) for item_id in self.items_held if self.shows_ids)
+
+    async def archive(self, node: NodeKey, number: int, before: str) -> ArchivePage:
+        raise NotSupported("it archives nothing")
 
     async def _in_order(self, sent_at: float, work: Callable[[], Awaitable[Any]]) -> Any:
         self.listener.answered(KEY.account, KEY.service, sent_at)

@@ -10,7 +10,7 @@ import pytest
 
 from pubkeep.clock import Clock
 from pubkeep.errors import NotSupported, Refused, Unavailable
-from pubkeep.model import Confirmation, DiscoItem, NodeKey, Subscription
+from pubkeep.model import Confirmation, DiscoItem, ItemsQuery, Listing, NodeKey, OrderBy, Subscription
 from pubkeep.xmpp.inbox import Inbox
 from pubkeep.xmpp.pubsub import PubSub
 from pubkeep.xmpp.requests import Requests
@@ -215,3 +215,18 @@ async def test_a_limit_that_a_write_exceeds_is_a_refusal_and_of_a_read_it_is_the
         await service.answering(service.client.publish(KEY, "x", "<a/>", options, apply), error)
     with pytest.raises(Unavailable):
         await service.answering(service.client.configuration(KEY), error)
+
+
+@pytest.mark.parametrize(("version", "newest_first"), [("0", ""), ("1", " desc='true'")])
+async def test_the_newest_first_is_asked_for_in_both_versions(
+    service: Service, version: str, newest_first: str
+) -> None:
+    async def apply(listing: Listing) -> None: ...
+
+    query = ItemsQuery(rsm_max=3, rsm_before="", order=OrderBy("modification", "1" if version == "1" else "0"))
+    await service.answering(service.client.items(KEY, query, apply), "")
+
+    assert canonical(service.got[0]) == canonical(
+        f"<pubsub xmlns='{PUBSUB}'><items node='news'/><set xmlns='{RSM}'><max>3</max><before/></set>"
+        f"<order xmlns='urn:xmpp:order-by:{version}' field='modification'{newest_first}/></pubsub>"
+    )
