@@ -25,6 +25,9 @@ NEGATIVE = 5.0
 """Seconds a refusal is remembered."""
 ASK_HIDDEN = 60.0
 """A denied or gone node is asked for at most this often, in seconds."""
+READS = 10
+"""So often a page is read anew because something was committed meanwhile."""
+RESTLESS = "it changes faster than it can be read"
 IGNORED = 3600.0
 """Seconds until a node that nobody wanted is analysed again."""
 REMEMBERED = 10_000
@@ -115,9 +118,8 @@ class Reader(Part):
     # -- from the copy ---------------------------------------------------------------------------
 
     async def _auto(self, node: Node, request: ItemsRequest) -> Answer:
-        await self._sessions.drained(node.key)
-        proved = request.max_age != 0 or await self._barrier(node)
-        if proved and (answer := await self._vouched(node, request)):
+        as_of = await (self._barrier(node) if request.max_age == 0 else self._arrived(node))
+        if (request.max_age != 0 or as_of is not None) and (answer := await self._vouched(node, request, as_of)):
             return answer
         if request.max_age and self._verified_within(node, request.max_age):
             return await self._held(node, request)
@@ -128,18 +130,29 @@ class Reader(Part):
             except TimeoutError:
                 pass
             else:
-                if answer := await self._vouched(node, request):
+                if answer := await self._vouched(node, request, await self._arrived(node)):
                     return answer
         if node.hidden and self._clock.boottime() - node.refused_at < ASK_HIDDEN:
             raise self._refusal(node)
         return await self._ask_or_held(node, request)
 
-    async def _vouched(self, node: Node, request: ItemsRequest) -> Answer | None:
+    async def _arrived(self, node: Node) -> float | None:
+        """Wait until all that has arrived is committed.
+
+        Returns what was `as_of` when it had arrived. An answer that is taken later says nothing of the copy as it is
+        read then: a notification before it may still be waiting.
+        """
+        as_of = node.link.as_of
+        await self._sessions.drained(node.key)
+        return as_of
+
+    async def _vouched(self, node: Node, request: ItemsRequest, as_of: float | None) -> Answer | None:
         """The answer from the copy if it is synced in the scope of the request, else None."""
-        while True:
-            doubt = self._known.doubts(node, request.ids, self._clock.boottime())
-            if doubt == LEASE and await self._barrier(node):
-                doubt = self._known.doubts(node, request.ids, self._clock.boottime())
+        for _ in range(READS):
+            doubt = self._doubt(node, request, as_of)
+            if doubt == LEASE and (renewed := await self._barrier(node)) is not None:
+                as_of = renewed
+                doubt = self._doubt(node, request, as_of)
             if doubt:
                 return None
             version = node.version
@@ -152,36 +165,52 @@ class Reader(Part):
                     return None
                 node.keep_page(request, page)
             state = NodeState.SYNCED if node.record.copy is Copy.WHOLE else NodeState.PARTIAL
-            return self._answer(node, replace(page, unknown=()) if page.unknown else page, state, "")
+            return self._answer(node, replace(page, unknown=()) if page.unknown else page, state, "", as_of)
+        return None
 
-    async def _barrier(self, node: Node) -> bool:
-        """One round trip: what the service had told before it is here now, and the subscription still stands."""
+    def _doubt(self, node: Node, request: ItemsRequest, as_of: float | None) -> str:
+        now = self._clock.boottime()
+        late = as_of is None or now - as_of > self._settings.lease
+        return self._known.doubts(node, request.ids, now) or (LEASE if late else "")
+
+    async def _barrier(self, node: Node) -> float | None:
+        """One round trip: what the service had told before it is here now, and the subscription still stands.
+
+        Returns the new `as_of`; None where nobody answered in time.
+        """
         try:
             client = self._sessions.client(node.key.account)
             epoch = node.link.epoch
             async with asyncio.timeout(BARRIER):
                 states = await client.subscriptions(node.key)
         except (PubkeepError, TimeoutError):
-            return False
+            return None
         if epoch == node.link.epoch and "subscribed" not in states:
             node.subscribed_epoch, node.subscription = -1, states[0] if states else "none"
             node.changed()
             self._planner.want(node)
-        await self._sessions.drained(node.key)
-        return epoch == node.link.epoch
+        as_of = await self._arrived(node)
+        return as_of if epoch == node.link.epoch else None
 
     async def _held_or_raise(self, node: Node | None, key: NodeKey, request: ItemsRequest) -> Answer:
         if node is not None and node.hidden:
             raise self._refusal(node)
         if node is None or not self._holds(node):
             raise Unavailable(f"{key.node} at {key.service}: nothing is held of it here")
-        await self._sessions.drained(key)
         return await self._held(node, request)
 
     async def _held(self, node: Node, request: ItemsRequest) -> Answer:
         """What is held, marked stale where it cannot be vouched for."""
-        doubt = self._known.doubts(node, request.ids, self._clock.boottime())
-        page = await self._page(node, request)
+        as_of = await self._arrived(node)
+        for _ in range(READS):
+            version, doubt = node.version, self._doubt(node, request, as_of)
+            page = await self._page(node, request)
+            if version == node.version:
+                break
+        else:
+            doubt = doubt or RESTLESS
+        if node.hidden:
+            raise self._refusal(node)  # it was learnt meanwhile
         held = page if node.record.copy is Copy.WHOLE else _inside(page, request)
         if held is None or node.record.copy is Copy.NONE:
             page = replace(page, complete=False, index=None, count=None)
@@ -189,7 +218,7 @@ class Reader(Part):
         if doubt:
             page = replace(held, complete=held.complete and not held.unknown, index=None, count=None)
             return self._answer(node, page, self._known.state(node), doubt)
-        return self._answer(node, replace(held, unknown=()), self._known.state(node), "")
+        return self._answer(node, replace(held, unknown=()), self._known.state(node), "", as_of)
 
     async def _page(self, node: Node, request: ItemsRequest) -> Page:
         sequence = self._store.sequence
@@ -208,11 +237,11 @@ class Reader(Part):
             )
         return asking.fit(replace(page, sequence=sequence), request)
 
-    def _answer(self, node: Node, page: Page, state: NodeState, doubt: str) -> Answer:
+    def _answer(self, node: Node, page: Page, state: NodeState, doubt: str, as_of: float | None = None) -> Answer:
         wall_of = self._clock.wall_of
-        as_of = wall_of(node.link.as_of) if node.link.as_of is not None and not doubt else node.record.verified_at
         verified_at = wall_of(node.proof.verified_at) if node.proof else node.record.verified_at
-        return Answer(page, "cache", state, bool(doubt), doubt, max(as_of, verified_at), verified_at, node.untold)
+        heard_at = verified_at if as_of is None else max(wall_of(as_of), verified_at)
+        return Answer(page, "cache", state, bool(doubt), doubt, heard_at, verified_at, node.untold)
 
     def _holds(self, node: Node) -> bool:
         return not node.hidden and (node.record.copy is not Copy.NONE or node.record.items > 0)
@@ -292,7 +321,7 @@ class Reader(Part):
             return False
         if not node.link.fan_out and node.subscribed_epoch == node.link.epoch:
             return not node.settle.named_since(asked.sent_at)
-        vouched = await self._vouched(node, request)
+        vouched = await self._vouched(node, request, await self._arrived(node))
         return vouched is not None and _shown(vouched.page) == _shown(asking.fit(page, request))
 
     async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:

@@ -70,7 +70,8 @@ class Settler(Part):
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started)
             head = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1][-number:]
-            if racing or listing.sent_at < node.decided_at or listing.too_old:
+            more = set(node.settle.order_ids).difference(ids)  # of what had arrived and was not applied yet
+            if racing or more or listing.sent_at < node.decided_at or listing.too_old:
                 fits = True  # something came in between: another attempt follows when it is quiet
                 return
             digests = await self._store.digests(node.record.number)

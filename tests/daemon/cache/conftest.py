@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import StorageFull
 from pubkeep.model import Applied, NodeKey
-from pubkeep.questions import Answer, ItemsRequest
+from pubkeep.questions import Answer, ItemsRequest, Page
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Job, Jobs
 from tests.daemon.cache.service import KEY, FakeService
@@ -26,6 +27,15 @@ class FragileStore(Store):
     """A store whose next transaction may fail."""
 
     fail = False
+    after_reading: Callable[[], None] | None = None
+    """Happens once, when a page was read and before it is handed over."""
+
+    async def page(self, *arguments: Any, **more: Any) -> Page:
+        page = await super().page(*arguments, **more)
+        if happen := self.after_reading:
+            self.after_reading = None
+            happen()
+        return page
 
     async def leftovers(self, account: str) -> list[NodeKey]:
         if self.fail:
@@ -42,6 +52,8 @@ class FragileStore(Store):
 
 class Bench:
     """A cache over the fake service."""
+
+    clock = Clock()
 
     def __init__(self, store: FragileStore, service: FakeService, cache: Cache, jobs: Jobs) -> None:
         self.store, self.service, self.cache, self.jobs = store, service, cache, jobs
@@ -88,7 +100,7 @@ class Bench:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """A synced node with the posts a, b and c."""
-    clock = Clock()
+    clock = Bench.clock
     store = await FragileStore.open(tmp_path / "s" / "pubkeep.db", clock)
     assert isinstance(store, FragileStore)
     await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")

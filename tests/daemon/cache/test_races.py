@@ -143,6 +143,21 @@ async def test_a_listing_without_the_item_whose_place_is_in_doubt_does_not_settl
     assert await bench.state() == ("cache", list(bench.service.items_held.items()))
 
 
+@pytest.mark.parametrize("freshness", ["auto", "cache"])
+async def test_an_answer_taken_while_a_page_is_read_does_not_make_the_page_newer(bench: Bench, freshness: str) -> None:
+    begun = bench.clock.wall()
+
+    def arrive() -> None:
+        bench.service.publish_elsewhere("new", "4")
+        bench.cache.answered(KEY.account, KEY.service, bench.clock.boottime() + FAN_OUT)
+
+    bench.store.after_reading = arrive
+    answer = await bench.read(max=7, freshness=freshness)
+
+    assert "new" not in {row.id for row in answer.page.items}
+    assert answer.as_of <= begun
+
+
 async def test_an_overwrite_shows_where_it_goes_on_this_service(bench: Bench) -> None:
     bench.service.publish_elsewhere("a", "moved")
 
