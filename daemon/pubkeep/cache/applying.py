@@ -234,7 +234,7 @@ class Applier(Part):
             raced = node.settle.covered_since(item.id, confirmation.sent_at)  # by an answer that may be the newer one
             if placed and (raced or node.settle.placed_since(confirmation.sent_at)):
                 node.settle.doubt_order(item.id)
-            node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed, same=True)
+            node.settle.event(item.id, item.digest, confirmation.taken_at, placed=placed, own=True)
             if raced and held.get(item.id) != item.digest:
                 node.settle.doubt(item.id, confirmation.taken_at)
             if item.id in held and not node.link.order:
@@ -250,7 +250,7 @@ class Applier(Part):
             node.changed()
         else:
             raced = node.settle.covered_since(item_id, confirmation.sent_at)
-            node.settle.event(item_id, None, confirmation.taken_at, same=True)
+            node.settle.event(item_id, None, confirmation.taken_at, own=True)
             if raced and await self._store.digests(node.record.number, [item_id]):
                 node.settle.doubt(item_id, confirmation.taken_at)
             await self.write(node, [], removals=[item_id])

@@ -66,6 +66,7 @@ class Settle:
         usable: bool = True,
         placed: bool = False,
         same: bool = False,
+        own: bool = False,
     ) -> None:
         """An event named this id.
 
@@ -73,17 +74,19 @@ class Settle:
             digest: of its payload, None for a retraction.
             usable: it has a payload and is neither delayed nor wrapped.
             placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
-            same: it says what is held already, or is our own confirmed write: it cannot contradict an answer.
+            same: it says what is held already: it cannot contradict an answer.
+            own: it is our confirmed write, of which is known when it was sent: the caller says which answers it met.
         """
         self.overwrote = ""
         before = self._named.pop(item_id, None)
         self._named[item_id] = (at, digest)
         self._forget_before(at)
+        covered = not own and self.covered_since(item_id, at - self.fan_out)
         doubtful = (
             not usable
             or (before is not None and at - before[0] < self.fan_out and before[1] != digest)
             or item_id in self._doubts
-            or (not same and self.covered_since(item_id, at - self.fan_out))
+            or (not same and covered)
         )
         if doubtful:
             self.doubt(item_id, at)
@@ -91,7 +94,7 @@ class Settle:
             if self._placed_id and self._placed_id != item_id and at - self._placed_at < self.fan_out:
                 self.order_ids.setdefault(self._placed_id)
                 self.order_ids.setdefault(item_id)
-            elif doubtful:
+            elif doubtful or covered:  # the answer may show where it stood after others came behind it
                 self.order_ids.setdefault(item_id)
             self._placed_at, self._placed_id = at, item_id
         elif digest is None:
