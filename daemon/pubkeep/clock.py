@@ -13,6 +13,9 @@ import time
 class Clock:
     """The machine's own clocks and randomness."""
 
+    tick = 10.0
+    """Seconds between two looks at boottime while something waits for it to pass: timers of asyncio miss a suspend."""
+
     def boottime(self) -> float:
         """Seconds since boot, suspend included: for every age."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -35,6 +35,8 @@ LASTING = 5.0
 """Seconds after which a session counts: a server that ends each one at once is not to be asked every second."""
 CLOSE_WAIT = 1.0
 """Seconds the server has to close its side of the stream."""
+PATIENCE = 3.0
+"""Seconds of silence that are believed when somebody asks to connect now; else the time-outs hold."""
 PING = "{urn:xmpp:ping}ping"
 
 
@@ -95,8 +97,13 @@ class Session:
     # -- for the owner ---------------------------------------------------------------------------
 
     def connect_now(self) -> None:
-        """Do not wait out the delay."""
+        """Do not wait out the delay; nor what says nothing any more, if that is an attempt or a link.
+
+        Who asks for it may know of a loss before we do: the wish holds until a session is reached, or shown to live.
+        """
         self._hurry.set()
+        if self._up is not None and not self._up.done():
+            asyncio.get_running_loop().call_later(self._patience, self._lose_patience, self._up, self._stream.received)
 
     async def stop(self) -> None:
         """Disconnect in order; what is open fails."""
@@ -124,9 +131,6 @@ class Session:
         while True:
             self._say(AccountState.CONNECTING)
             end, words, lasted = await self._connection()
-            self._requests.cut()
-            if lasted is not None:
-                self._listener.session_lost(self.account.jid)
             if end is not _End.LOST:
                 self._refused(end, words)
                 return
@@ -139,11 +143,18 @@ class Session:
             delay = min(self._settings.max_delay, FIRST_DELAY * 2**short)
             delay = self._clock.jitter(delay / 4, delay)
             self._say(AccountState.WAITING, "Unavailable", f"{words}; the next attempt follows in {delay:.0f} s")
-            self._hurry.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
-                    await self._hurry.wait()
+            if await self._hurried(delay):
+                self._hurry.clear()
                 short = unreached = 0
+
+    async def _hurried(self, seconds: float) -> bool:
+        """Wait so long, time in suspend included, or until somebody is in a hurry; whether somebody is."""
+        end = self._clock.boottime() + seconds
+        while not self._hurry.is_set() and (left := end - self._clock.boottime()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, self._clock.tick)):
+                    await self._hurry.wait()
+        return self._hurry.is_set()
 
     async def _connection(self) -> tuple[_End, str, float | None]:
         """One connection, from its first packet to its end.
@@ -167,9 +178,22 @@ class Session:
             end, words = await self._ended
         finally:
             keepalive.cancel()
-        self._stream.cancel_connection_attempt()
-        self._stream.abort()
-        return end, words, None if since is None else self._clock.boottime() - since
+        self._ended = self._up = None  # what is still said of this connection is no news of the next one
+        self._requests.cut()
+        lasted = None if since is None else self._clock.boottime() - since
+        if lasted is not None:
+            self._listener.session_lost(self.account.jid)
+        await self._stream.drop()
+        return end, words, lasted
+
+    @property
+    def _patience(self) -> float:
+        return min(PATIENCE, self._settings.keepalive_timeout)
+
+    def _lose_patience(self, attempt: "asyncio.Future[None]", received: int) -> None:
+        """Somebody was in a hurry some seconds ago, and this attempt has brought nothing since."""
+        if attempt is self._up and not attempt.done() and self._stream.received == received:
+            self._end(_End.LOST, self._trouble or f"the server said nothing for {self._patience:g} s")
 
     async def _keep_alive(self) -> None:
         """End a connection whose pings are not answered while nothing else comes either (XEP-0199 4.2).
@@ -177,14 +201,18 @@ class Session:
         slixmpp's own would connect again by itself, beside us, and cut a slow link in the middle of a large answer.
         """
         while True:
-            await asyncio.sleep(self._settings.keepalive_interval)
-            limit, received = self._settings.keepalive_timeout, self._stream.received
+            hurried = await self._hurried(self._settings.keepalive_interval)
+            limit = self._patience if hurried else self._settings.keepalive_timeout
+            received = self._stream.received
             try:
                 async with asyncio.timeout(limit):
                     await self._ping()
             except (TimeoutError, PubkeepError):
                 if self._stream.received == received:
                     self._end(_End.LOST, f"the server did not answer a ping within {limit:g} s")
+                    return
+            if hurried:
+                self._hurry.clear()
 
     def _ping(self, answered: Callable[[], None] = lambda: None) -> "asyncio.Future[None]":
         """Ask our own server for a sign of life; `answered` is called in the stream's order, error or not."""
@@ -271,6 +299,8 @@ class Session:
 
     def _session_start(self, _: object) -> None:
         """A new session (RFC 6121 4.7.2.3)."""
+        if self._announcing is not None:
+            self._announcing.cancel()
         self._announcing = asyncio.create_task(self._presence.announce())
         self._barriers += 1  # a ping of the old session proves nothing of this one
         self._reached()
@@ -282,21 +312,33 @@ class Session:
         self._reached()
         self._requests.session_resumed()
         self._barriers += 1
-        number = self._barriers
+        self._ask_for_proof(self._barriers)
+
+    def _ask_for_proof(self, number: int) -> None:
+        """Send the ping after whose answer nothing of the resumed session is missing.
+
+        Where it is not answered in time, but something else came, it is asked again: much may have to be replayed.
+        """
+        connection, received = self._ended, self._stream.received
 
         def passed() -> None:
             if number == self._barriers:
                 self._requests.barrier_passed()
                 self._listener.session_resumed(self.account.jid)
 
-        self._ping(passed).add_done_callback(self._barrier_done)
+        def done(future: "asyncio.Future[None]") -> None:
+            if future.cancelled() or future.exception() is None or self._ended is not connection:
+                return
+            if self._stream.received != received:
+                self._ask_for_proof(number)
+            else:
+                self._end(_End.LOST, "the server did not answer a ping after it had resumed the session")
 
-    def _barrier_done(self, future: "asyncio.Future[None]") -> None:
-        if not future.cancelled() and isinstance(future.exception(), PubkeepError):
-            self._stream.abort()  # a link that answers no ping is no link
+        self._ping(passed).add_done_callback(done)
 
     def _reached(self) -> None:
         self.online = True
+        self._hurry.clear()
         if self._up is not None and not self._up.done():
             self._up.set_result(None)
         self._say(AccountState.ONLINE)

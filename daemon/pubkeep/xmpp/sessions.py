@@ -47,7 +47,7 @@ class Sessions:
             await session.stop()
 
     def connect_now(self, account: str) -> None:
-        """Do not wait out the delay; nothing happens when connected."""
+        """Do not wait out the delay; a link that is up is asked for a sign of life."""
         if session := self._sessions.get(account):
             session.connect_now()
 

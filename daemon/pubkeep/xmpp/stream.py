@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 CLIENT = "{jabber:client}"
 PIECE = 16 * 1024
 """Bytes parsed at once: some milliseconds where they are all tags."""
+LETTING_GO = 1.0
+"""Seconds that asyncio has to let go of a connection; it needs a few turns of its loop."""
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document can hold (XML 1.0 2.2)."""
 
@@ -129,6 +131,22 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         """
         with contextlib.suppress(AttributeError):
             super().abort()
+
+    async def drop(self) -> None:
+        """End the connection, or the attempt to make one, and return when asyncio has let go of it.
+
+        asyncio tells a loss some turns of its loop later, and an attempt that is cancelled in the turn in which its
+        socket was connected makes a connection all the same: told during the next attempt, either would end that.
+        """
+        attempt = self._current_connection_attempt
+        self.cancel_connection_attempt()
+        if attempt is not None:
+            await asyncio.wait({attempt}, timeout=LETTING_GO)
+        self.abort()
+        if self.transport is not None:
+            await asyncio.wait({self.disconnected}, timeout=LETTING_GO)
+        if self.transport is not None:
+            self.connection_lost(None)
 
     def close(self) -> None:
         """End the connection, and what slixmpp leaves running when there is none."""
@@ -240,7 +258,9 @@ class Stream(ClientXMPP):  # type: ignore[misc]
             self._current_connection_attempt = asyncio.ensure_future(handshake)  # `abort` cancels it
             transport = await self._current_connection_attempt
         except OSError as error:
-            trouble: OSError = error
+            trouble: OSError | None = error
+        except asyncio.CancelledError:
+            trouble = None
         else:
             if transport is not None and self.transport is plain:
                 self.connection_made(transport, send_event=False)
@@ -253,12 +273,13 @@ class Stream(ClientXMPP):  # type: ignore[misc]
 
     async def _handle_stream_features(self, features: Any) -> bool | None:
         """What waits for the server's next word ends with the connection, or it would log in on the next one too."""
-        self._negotiation = asyncio.current_task()
+        mine = self._negotiation = asyncio.current_task()
         try:
             done: bool | None = await super()._handle_stream_features(features)
             return done
         finally:
-            self._negotiation = None
+            if self._negotiation is mine:
+                self._negotiation = None
 
     @staticmethod
     def _as_text(stanza: Any) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from pubkeep.clock import Clock
 from pubkeep.config import XmppSection
-from pubkeep.errors import InvalidArgs, Refused, Unavailable
+from pubkeep.errors import InvalidArgs, Refused, TimedOut, Unavailable
 from pubkeep.model import Account, AccountState, ItemsQuery, Listing, NodeEvent, NodeKey, Tls
 from pubkeep.ports import SessionStatus
 from pubkeep.xmpp.inbox import Inbox
@@ -21,23 +21,31 @@ from tests.fixtures.server import FakeServer
 
 KEY = NodeKey("alice@localhost", "pubsub.localhost", "news")
 EVENT = "<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='news'><item id='{}'/></items></event>"
+STREAM_ERROR = "<stream:error><{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
 QUICK = XmppSection(keepalive_interval=0.05, keepalive_timeout=0.05)
 SLOW = XmppSection()
+ASKED = XmppSection(keepalive_interval=3600, keepalive_timeout=0.5)
+"""Looks for signs of life only when it is asked to."""
+FOR_EVER = 3600.0
 
 
 class Delays(Clock):
     """A clock that notes how long a delay would be, and waits almost none of it; it can be put forward."""
 
+    tick = 0.01
+
     def __init__(self) -> None:
         self.wanted: list[float] = []
         self.forward = 0.0
+        self.delay = 0.01
+        """Seconds that are waited in truth."""
 
     def boottime(self) -> float:
         return super().boottime() + self.forward
 
     def jitter(self, low: float, high: float) -> float:
         self.wanted.append(high)
-        return 0.01
+        return self.delay
 
 
 class Bench:
@@ -62,7 +70,7 @@ class Bench:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until it is true; looked at when the session says something, or the server hears something."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition():
                 self._news.clear()
                 try:
@@ -165,6 +173,88 @@ async def test_a_ping_does_not_wait_for_room_among_the_requests(bench: Bench) ->
         each.cancel()
 
 
+async def test_a_link_that_was_asleep_for_hours_is_asked_for_a_sign_of_life_at_once(bench: Bench) -> None:
+    bench.start(XmppSection(keepalive_interval=FOR_EVER, keepalive_timeout=0.05))
+    await bench.reached(AccountState.ONLINE)
+    await bench.server.fence()
+    bench.server.silent = {"ping"}
+
+    bench.clock.forward = 8 * FOR_EVER
+    status = await bench.reached(AccountState.WAITING)
+
+    assert "did not answer a ping" in status.message
+
+
+async def test_a_delay_is_over_when_the_machine_slept_through_it(bench: Bench) -> None:
+    bench.clock.delay = FOR_EVER
+    bench.server.cut_at = "open"
+    bench.start()
+    await bench.reached(AccountState.WAITING)
+    bench.server.cut_at = ""
+
+    bench.clock.forward = 8 * FOR_EVER
+
+    await bench.reached(AccountState.ONLINE)
+
+
+# -- somebody asks to connect now --------------------------------------------------------------------
+
+
+async def test_who_asks_to_connect_before_the_loss_is_noticed_is_not_forgotten(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    bench.clock.delay = FOR_EVER
+
+    bench.server.cut()
+    bench.session.connect_now()
+    await bench.until(lambda: "resumed" in bench.said)
+
+    assert bench.server.connections == 2
+
+
+async def test_who_asks_to_connect_over_a_link_that_is_dead_gets_another_one(bench: Bench) -> None:
+    bench.start(ASKED)
+    await bench.server.up.wait()
+    await bench.reached(AccountState.ONLINE)
+    await bench.server.fence()
+    bench.clock.delay = FOR_EVER
+    bench.server.silent = {"ping"}
+
+    bench.session.connect_now()
+    await bench.reached(AccountState.WAITING, "did not answer a ping")
+
+    await bench.until(lambda: "resume" in bench.server.log)
+
+
+async def test_who_asks_to_connect_over_a_link_that_lives_changes_nothing(bench: Bench) -> None:
+    bench.start(ASKED)
+    await bench.server.up.wait()
+    await bench.reached(AccountState.ONLINE)
+    await bench.server.fence()
+    bench.clock.delay = FOR_EVER
+
+    bench.session.connect_now()
+    await bench.until(lambda: "ping" in bench.server.log)
+    await bench.server.fence()
+    bench.server.cut()
+    await bench.reached(AccountState.WAITING)
+
+    assert bench.server.connections == 1  # the wish was fulfilled, and is none any more
+
+
+async def test_who_asks_to_connect_in_an_attempt_that_hangs_begins_another_one(bench: Bench) -> None:
+    bench.clock.delay = FOR_EVER
+    bench.server.silent = {"open"}
+    bench.start(ASKED)
+    await bench.until(lambda: "open" in bench.server.log)
+
+    bench.server.silent = set()
+    bench.session.connect_now()
+    await bench.reached(AccountState.ONLINE)
+
+    assert bench.server.connections == 2
+
+
 # -- sessions that do not last -----------------------------------------------------------------------
 
 
@@ -227,6 +317,203 @@ async def test_a_cut_at_any_stage_of_the_login_is_noticed_at_once(bench: Bench, 
 
     assert "the connection was lost" in status.message
     assert bench.server.log[-1] == stage
+
+
+@pytest.mark.parametrize("stage", ["open", "starttls", "tls", "auth", "restart", "bind"])
+async def test_a_login_in_which_the_server_falls_silent_is_given_up(bench: Bench, stage: str) -> None:
+    bench.server.silent = {stage}
+    bench.server.offers_tls = stage in ("starttls", "tls")
+    bench.start(
+        replace(SLOW, negotiation_timeout=1.0), tls="required" if bench.server.offers_tls else "allow-plaintext"
+    )
+
+    status = await bench.reached(AccountState.WAITING)
+    bench.server.silent, bench.server.offers_tls = set(), False
+    await bench.until(lambda: bench.server.connections >= 2)
+
+    assert "did not finish the login within 1 s" in status.message
+    assert bench.server.log[: bench.server.log.index(stage) + 2][-2:] == [stage, "open"]  # nothing else in between
+
+
+@pytest.mark.parametrize("stage", ["open", "auth", "restart", "resume"])
+async def test_a_cut_at_any_stage_of_a_resumption_is_noticed_at_once_and_the_session_goes_on(
+    bench: Bench, stage: str
+) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    await bench.server.fence()
+    bench.server.cut_at = stage
+    bench.server.cut()
+    await bench.until(lambda: bench.server.connections >= 3)
+
+    bench.server.cut_at = ""
+    await bench.until(lambda: "resumed" in bench.said)
+
+    assert bench.said == ["started", "lost", "resumed"]
+
+
+async def test_a_resumption_that_is_not_answered_is_given_up_and_tried_again(bench: Bench) -> None:
+    bench.start(replace(SLOW, negotiation_timeout=1.0))
+    await bench.server.up.wait()
+    await bench.server.fence()
+    bench.server.silent = {"resume"}
+    bench.server.cut()
+    await bench.reached(AccountState.WAITING, "did not finish the login")
+
+    bench.server.silent = set()
+    await bench.until(lambda: "resumed" in bench.said)
+
+    assert bench.said == ["started", "lost", "resumed"]
+
+
+async def test_a_resumption_that_is_refused_is_a_new_session_on_the_same_connection(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    await bench.server.fence()
+
+    bench.server.resumes = False
+    bench.server.cut()
+    await bench.until(lambda: bench.said.count("started") == 2)
+    await bench.server.fence()
+
+    assert bench.said == ["started", "lost", "started"]
+    assert (bench.server.connections, bench.server.log.count("bind")) == (2, 2)
+
+
+async def test_a_server_that_does_not_let_its_streams_be_resumed_serves_all_the_same(bench: Bench) -> None:
+    bench.server.enables = False
+    bench.server.answer = lambda _: "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'/></pubsub>"
+    bench.start()
+    await bench.server.up.wait()
+    first = await bench.ask()
+
+    bench.server.cut()
+    await bench.until(lambda: bench.said.count("started") == 2)
+
+    assert first.items == (await bench.ask()).items == ()
+    assert "resume" not in bench.server.log
+
+
+async def test_a_server_that_never_says_whether_its_streams_can_be_resumed_serves_all_the_same(bench: Bench) -> None:
+    bench.server.silent = {"enable"}
+    bench.server.answer = lambda _: "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'/></pubsub>"
+    bench.start()
+    await bench.reached(AccountState.ONLINE)
+    await bench.ask()
+
+    bench.server.cut()
+    await bench.until(lambda: bench.said.count("started") == 2)
+
+    assert "resume" not in bench.server.log
+
+
+async def test_a_server_that_restarts_says_so_and_is_asked_again(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    await bench.server.fence()
+
+    bench.server.resumes = False
+    bench.server.send(STREAM_ERROR.format("system-shutdown"))
+    status = await bench.reached(AccountState.WAITING)
+    await bench.until(lambda: bench.said.count("started") == 2)
+
+    assert status.message.startswith("the server ended the stream: system-shutdown")
+
+
+async def test_a_conflict_ends_the_attempts(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    asked = bench.ask()
+    await bench.until(lambda: "iq" in bench.server.log)
+
+    bench.server.send(STREAM_ERROR.format("conflict"))
+    status = await bench.reached(AccountState.REFUSED)
+
+    assert (status.error, bench.server.connections, bench.session.online) == ("Conflict", 1, False)
+    with pytest.raises(Unavailable, match="another program connected with this resource"):
+        await asked
+
+
+# -- what a resumed session proves -------------------------------------------------------------------
+
+
+async def test_a_resumed_session_counts_from_the_answer_to_a_ping_on(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    await bench.server.fence()
+    bench.server.silent = {"ping"}
+
+    bench.server.cut()
+    await bench.until(lambda: "ping" in bench.server.log)
+    await bench.server.fence()
+    before = list(bench.said)
+    bench.server.cut()  # a second one, before the ping of the first is answered
+    bench.server.silent = set()
+    await bench.until(lambda: "resumed" in bench.said)
+
+    assert before == ["started", "lost"]
+    assert bench.said == ["started", "lost", "lost", "resumed"]
+
+
+async def test_a_resumed_link_that_answers_no_ping_is_given_up(bench: Bench) -> None:
+    bench.start(replace(SLOW, reply_timeout=0.5))
+    await bench.server.up.wait()
+    await bench.server.fence()
+    bench.server.silent = {"ping"}
+
+    bench.server.cut()
+    await bench.reached(AccountState.WAITING, "did not answer a ping after it had resumed the session")
+    bench.server.silent = set()
+
+    await bench.until(lambda: "resumed" in bench.said)
+
+
+async def test_a_resumed_link_on_which_much_is_replayed_is_kept_and_asked_again(bench: Bench) -> None:
+    bench.start(replace(SLOW, reply_timeout=0.5))
+    await bench.server.up.wait()
+    await bench.server.fence()
+    bench.server.silent = {"ping"}
+    bench.server.cut()
+    await bench.until(lambda: "resume" in bench.server.log)
+
+    def pings() -> int:
+        bench.server.send(" ")
+        return bench.server.log.count("ping")
+
+    await bench.until(lambda: pings() >= 4)
+    bench.server.silent = set()
+    await bench.until(lambda: pings() >= 4 and "resumed" in bench.said)
+
+    assert bench.server.connections == 2
+    assert bench.said == ["started", "lost", "resumed"]
+
+
+async def test_what_was_asked_before_a_cut_and_is_not_answered_by_the_ping_is_asked_again(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    asked = bench.ask()
+    await bench.until(lambda: "iq" in bench.server.log)  # it has come, and its answer never will
+
+    bench.server.answer = lambda _: "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'/></pubsub>"
+    bench.server.cut()
+
+    assert (await asked).items == ()
+    assert bench.server.log.count("iq") == 2
+    assert bench.said == ["started", "lost", "resumed"]
+
+
+async def test_what_was_written_before_a_cut_and_is_not_answered_by_the_ping_may_have_happened(bench: Bench) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    writing = asyncio.create_task(bench.session.pubsub.create_node(KEY, {}))
+    await bench.until(lambda: "iq" in bench.server.log)
+
+    bench.server.cut()
+
+    with pytest.raises(TimedOut, match="it may have happened"):
+        await writing
+    await bench.server.fence()
+    assert bench.server.log.count("iq") == 2  # it, and the fence's: nothing is written twice
 
 
 async def test_a_cut_while_resuming_leaves_nothing_that_logs_in_twice(bench: Bench) -> None:
