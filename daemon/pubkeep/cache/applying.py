@@ -93,9 +93,8 @@ class Applier(Part):
                 words = f"deleted; the service points to {event.redirect}" if event.redirect else "deleted"
                 await self.gone(node, words)
             case EventKind.SUBSCRIPTION:
-                node.subscription = event.subscription or "none"
-                if node.subscription != "subscribed":
-                    node.subscribed_epoch = -1
+                if event.subscription != "subscribed":
+                    node.unsubscribe(event.subscription or "none")
                     node.punch(f"the subscription is {node.subscription}")
             case EventKind.COLLECTION:
                 pass
@@ -142,7 +141,8 @@ class Applier(Part):
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
         node.incarnation += 1
-        node.proof, node.subscribed_epoch, node.subscription = None, -1, "none"
+        node.proof = None
+        node.unsubscribe()
         record = replace(node.record, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, error="")
         await self._drop_rows(node, "node-deleted", record)
         self.tell(node, "deleted", None)

@@ -80,6 +80,8 @@ class Node:
     """The epoch in which the service said `subscribed`."""
     subscription: str = "none"
     """What it said last."""
+    endings: int = 0
+    """Counts what showed that there is no subscription."""
     holes: int = 0
     """Counts what arrived for the node and was not committed; set before anything else can fail."""
     hole: str = ""
@@ -157,15 +159,28 @@ class Node:
         self.hole = reason
         self.changed()
 
-    def subscribe(self, state: str) -> None:
-        """The service said what our subscription is now; of what happened in this epoch before it nobody told us."""
-        self.subscription = state
+    def subscribe(self, state: str, endings: int) -> bool:
+        """The service said what our subscription is; of what happened in this epoch before it nobody told us.
+
+        Args:
+            endings: as they were when the request was made. Returns False where the subscription has ended since:
+                the answer may be older than that.
+        """
+        if endings != self.endings:
+            return False
         if state != "subscribed":
-            self.subscribed_epoch = -1
+            self.unsubscribe(state)
         elif self.subscribed_epoch != self.link.epoch:
-            self.subscribed_epoch = self.link.epoch
+            self.subscription, self.subscribed_epoch = state, self.link.epoch
             if self.proof is not None and self.proof.epoch == self.link.epoch:
                 self.punch("not subscribed until now")
+        return True
+
+    def unsubscribe(self, words: str = "none") -> None:
+        """Nobody tells us of changes any more."""
+        self.subscription, self.subscribed_epoch = words, -1
+        self.endings += 1
+        self.changed()
 
     def kept_page(self, request: ItemsRequest) -> Page | None:
         """A page read since the last change."""

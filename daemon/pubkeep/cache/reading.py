@@ -186,8 +186,7 @@ class Reader(Part):
         except (PubkeepError, TimeoutError):
             return None
         if epoch == node.link.epoch and "subscribed" not in states:
-            node.subscribed_epoch, node.subscription = -1, states[0] if states else "none"
-            node.changed()
+            node.unsubscribe(states[0] if states else "none")
             self._planner.want(node)
         as_of = await self._arrived(node)
         return as_of if epoch == node.link.epoch else None

@@ -133,11 +133,12 @@ class Writer(Part):
 
         Without one until now, the copy has to be proved anew.
         """
+        node = self._known.node(key)
+        endings = node.endings if node else 0
         state = await self._sessions.client(key.account).subscribe(key)
         await self._store.save_leftover(key, left=False)
-        if (node := self._known.node(key)) is not None:
-            node.subscribe(state)
-            if node.hole:
+        if node is not None and node is self._known.node(key):
+            if not node.subscribe(state, endings) or node.hole:
                 self._scheduler.want(node, urgent=True)
             await self._applier.save(node, subscribed=True)
         return state
@@ -148,12 +149,12 @@ class Writer(Part):
             await self._sessions.client(key.account).unsubscribe(key)
         except TimedOut:
             if (node := self._known.node(key)) is not None:
-                node.subscribed_epoch = -1
+                node.unsubscribe()
                 node.punch("the end of the subscription was not answered")
                 self._scheduler.want(node)
             raise
         if (node := self._known.node(key)) is not None:
-            node.subscription, node.subscribed_epoch = "none", -1
+            node.unsubscribe()
             await self._applier.save(node, subscribed=False, reason="the subscription was ended")
 
     async def drop(self, key: NodeKey, kind: str = "forgotten") -> int:

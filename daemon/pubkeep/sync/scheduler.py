@@ -351,6 +351,6 @@ class Scheduler(Part):
             log.debug("%s: no sign of life: %s", node.key.service, error)
             return
         if "subscribed" not in states:
-            node.subscribed_epoch = -1
+            node.unsubscribe()
             node.punch("the subscription has vanished")
             self.want(node)

@@ -60,7 +60,8 @@ class Syncer(Part):
                 outcome = await self._list(node, client, progress, report)
             return outcome
         except NotAllowed as error:
-            node.proof, node.subscribed_epoch, node.refused_at = None, -1, began
+            node.proof, node.refused_at = None, began
+            node.unsubscribe()
             await self._applier.save(node, state=NodeState.DENIED, reason=str(error), error="NotAllowed")
             raise
         except NotFound as error:
@@ -88,28 +89,38 @@ class Syncer(Part):
         anew it goes, and ejabberd tells nobody. One that vanished is made again once; whoever ended it twice
         within an hour means it.
         """
-        epoch, now = node.link.epoch, self._clock.boottime()
         node.settle.fan_out = node.link.fan_out
+        for _ in range(AGAIN):
+            if await self._subscribed(node, client):
+                break
+
+    async def _subscribed(self, node: Node, client: PubSubClient) -> bool:
+        """Look and subscribe; False where it ended meanwhile, so that nothing is known."""
+        epoch, endings, now = node.link.epoch, node.endings, self._clock.boottime()
         try:
             states = await client.subscriptions(node.key) if node.record.subscribed else ()
             if "subscribed" in states:
                 state = "subscribed"
             elif node.record.subscribed and now - node.resubscribed_at < RESUBSCRIBE:
-                node.subscribed_epoch = -1
-                node.subscription = "the subscription was ended again by somebody else; in an hour it is made anew"
-                return
+                node.unsubscribe("the subscription was ended again by somebody else; in an hour it is made anew")
+                return True
             else:
-                if node.record.subscribed:
-                    node.resubscribed_at, node.subscribed_epoch = now, -1
+                vanished = node.record.subscribed
+                if vanished:
+                    node.unsubscribe()
+                endings = node.endings
                 state = await client.subscribe(node.key)
+                if vanished:
+                    node.resubscribed_at = now
         except (NotSupported, Refused, NotAllowed) as error:
-            node.subscribed_epoch = -1
-            node.subscription = str(error)  # the node may be readable all the same: it is polled
-            return
-        if epoch == node.link.epoch:  # else it is of a session that is over
-            node.subscribe(state)
-        if not node.record.subscribed:
+            node.unsubscribe(str(error))  # the node may be readable all the same: it is polled
+            return True
+        if epoch != node.link.epoch:
+            return True  # it is of a session that is over; the next one looks again
+        known = node.subscribe(state, endings)
+        if known and not node.record.subscribed:
             await self._applier.save(node, subscribed=True)
+        return known
 
     async def _learn(self, node: Node, client: PubSubClient) -> None:
         """What disco#info shows of the service, and of the node in this epoch."""

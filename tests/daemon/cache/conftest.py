@@ -23,6 +23,15 @@ FAN_OUT = 0.08
 ENTRY = "<entry xmlns='http://www.w3.org/2005/Atom'><title>{}</title></entry>"
 
 
+class Ahead(Clock):
+    """A clock that can be put forward."""
+
+    forward = 0.0
+
+    def boottime(self) -> float:
+        return super().boottime() + self.forward
+
+
 class FragileStore(Store):
     """A store whose next transaction may fail."""
 
@@ -53,10 +62,8 @@ class FragileStore(Store):
 class Bench:
     """A cache over the fake service."""
 
-    clock = Clock()
-
-    def __init__(self, store: FragileStore, service: FakeService, cache: Cache, jobs: Jobs) -> None:
-        self.store, self.service, self.cache, self.jobs = store, service, cache, jobs
+    def __init__(self, store: FragileStore, service: FakeService, cache: Cache, jobs: Jobs, clock: Ahead) -> None:
+        self.store, self.service, self.cache, self.jobs, self.clock = store, service, cache, jobs, clock
 
     async def read(self, **options: object) -> Answer:
         return await self.cache.get_items(KEY, ItemsRequest(**options))  # type: ignore[arg-type]
@@ -100,18 +107,18 @@ class Bench:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """A synced node with the posts a, b and c."""
-    clock = Bench.clock
+    clock = Ahead()
     store = await FragileStore.open(tmp_path / "s" / "pubkeep.db", clock)
     assert isinstance(store, FragileStore)
     await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
-    service, analysers, jobs = FakeService(), Registry(), Jobs(clock)
+    service, analysers, jobs = FakeService(clock), Registry(), Jobs(clock)
     load_entry_points(analysers)
     cache = Cache(store, service, analysers, jobs, clock, CacheSettings(fan_out=FAN_OUT))
     service.listener = cache
     service.items_held = {"a": "1", "b": "2", "c": "3"}
     await cache.open([KEY.account])
     cache.session_started(KEY.account)
-    bench = Bench(store, service, cache, jobs)
+    bench = Bench(store, service, cache, jobs, clock)
     await bench.settled()
     yield bench
     await cache.close()

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from xml.etree.ElementTree import Element, SubElement
 
 from pubkeep.clock import Clock
-from pubkeep.errors import NotAllowed, NotFound, NotSupported, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import (
     ArchivePage,
     Confirmation,
@@ -31,9 +31,9 @@ PUBSUB = "{http://jabber.org/protocol/pubsub}"
 
 
 def wire(item_id: str, text: str, publisher: str = "") -> WireItem:
-    """An `<item/>` with a post that is its text."""
+    """An `<item/>` with a post that is its text; one that begins with `?` is no post."""
     element = Element(f"{PUBSUB}item", {"id": item_id})
-    entry = SubElement(element, "{http://www.w3.org/2005/Atom}entry")
+    entry = SubElement(element, "{urn:x}thing" if text.startswith("?") else "{http://www.w3.org/2005/Atom}entry")
     SubElement(entry, "{http://www.w3.org/2005/Atom}title").text = text
     return WireItem(item_id, publisher, element)
 
@@ -45,7 +45,7 @@ async def nothing() -> None:
 class FakeService:
     """One service for one account; stands in for the sessions and for the client."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.items_held: dict[str, str] = {}
         self.inbox = Inbox()
         self.listener: Any = None
@@ -53,6 +53,8 @@ class FakeService:
         self.deleted = False
         self.between: Callable[[], Awaitable[None]] = nothing
         """Runs after the service has read its table, before the answer enters the stream."""
+        self.after_look: Callable[[], Awaitable[None]] = nothing
+        """Runs after a subscription was looked for, before whoever asked goes on."""
         self.asked: list[ItemsQuery] = []
         self.subscribed = False
         self.features: frozenset[str] = frozenset()
@@ -72,7 +74,11 @@ class FakeService:
         self.shows_ids = True
         """False: disco#items lists nothing, as ejabberd does where access is refused."""
         """Requests of type set that came in."""
-        self._clock = Clock()
+        self.trouble: PubkeepError | None = None
+        """The next request for items fails with it."""
+        self.subscribes = True
+        """False: it knows no subscriptions."""
+        self._clock = clock
 
     # -- what others do ----------------------------------------------------------------------------
 
@@ -102,6 +108,9 @@ class FakeService:
 
     async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[Any]]) -> Any:
         self.asked.append(query)
+        trouble, self.trouble = self.trouble, None
+        if trouble is not None:
+            raise trouble
         if self.deleted:
             raise NotFound("there is no such node")
         sent_at = self._clock.boottime()
@@ -160,6 +169,8 @@ class FakeService:
             raise TimedOut("no answer within 20 s")
 
     async def subscribe(self, node: NodeKey) -> str:
+        if not self.subscribes:
+            raise NotSupported("the service cannot do this")
         self.subscribed = True
         self.listener.answered(node.account, node.service, self._clock.boottime())
         return "subscribed"
@@ -173,7 +184,10 @@ class FakeService:
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
         self.listener.answered(node.account, node.service, self._clock.boottime())
-        return ("subscribed",) if self.subscribed else ()
+        found = ("subscribed",) if self.subscribed else ()
+        after, self.after_look = self.after_look, nothing
+        await after()
+        return found
 
     async def all_subscriptions(self, node: NodeKey) -> tuple[Subscription, ...]:
         return (Subscription(node.node, f"{node.account}/x", "subscribed", ""),) if self.subscribed else ()

@@ -133,6 +133,20 @@ async def test_a_subscription_that_went_with_its_node_is_noticed_by_the_next_pro
     assert (await bench.state())[0] == "cache"
 
 
+async def test_a_subscription_that_goes_while_it_is_looked_for_is_made_again(bench: Bench) -> None:
+    async def deleted_and_made_anew() -> None:
+        bench.service.subscribed = False
+        bench.service.items_held = {"other": "1"}
+        bench.service.tell(kind=EventKind.DELETE)
+        await bench.service.drained(KEY)
+
+    bench.service.after_look = deleted_and_made_anew
+    await bench.synchronise()
+    await bench.settled()
+
+    assert bench.service.subscribed
+
+
 async def test_a_copy_proved_without_a_subscription_is_proved_anew_with_one(bench: Bench) -> None:
     seen: list[tuple[str, bool, list[str]]] = []
 
