@@ -116,6 +116,19 @@ async def test_our_own_publish_told_under_our_name_is_no_other_write(bench: Benc
     assert answer.page.items[0].publisher == KEY.account
 
 
+async def test_what_another_program_has_changed_since_is_not_overwritten(bench: Bench) -> None:
+    sequence = bench.cache.sequence
+    bench.service.publish_elsewhere("a", "theirs")
+    await bench.service.drained(KEY)
+
+    with pytest.raises(Conflict, match="'a': it changed here after"):
+        await bench.cache.writer.publish(KEY, posts("ours"), ids=["a"], if_sequence=sequence)
+    assert bench.service.writes == 0
+    await bench.cache.writer.publish(KEY, posts("ours"), ids=["a"], if_sequence=bench.cache.sequence)
+
+    assert bench.service.items_held["a"] == "ours"
+
+
 # ---- publish-options ---------------------------------------------------------------------------
 
 
