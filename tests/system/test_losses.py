@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pubkeep.config import CacheSettings
-from pubkeep.errors import NotAllowed, NotFound
-from pubkeep.model import AccountState, NodeState
+from pubkeep.errors import NotAllowed, NotFound, Unavailable
+from pubkeep.model import AccountState, NodeChange, NodeState
 from pubkeep.questions import Answer, SearchRequest
 from pubkeep.sync.jobs import Job
 from tests.fixtures.author import Author
@@ -77,6 +77,63 @@ async def test_a_server_that_lost_everything_is_noticed(server: Server, bob: Aut
 async def state_is(reader: Backend, state: NodeState) -> bool:
     """Whether the blog is in this state."""
     return reader.state(SERVICE, BLOG) is state
+
+
+async def test_a_deleted_node_is_gone_and_its_readers_are_told(bob: Author, carol: Backend) -> None:
+    changes: list[NodeChange] = []
+    carol.cache.listeners.append(changes.append)
+
+    await bob.owner(SERVICE, BLOG, "delete")
+    with pytest.raises(NotFound):  # ejabberd tells nobody by default
+        await carol.read(SERVICE, BLOG, freshness="service")
+    await until(lambda: state_is(carol, NodeState.GONE))
+
+    assert "deleted" in [change.what for change in changes]
+    assert await found(carol) == 0
+    with pytest.raises(NotFound):
+        await carol.read(SERVICE, BLOG, freshness="cache")
+
+
+async def test_dates_and_order_are_the_services_also_after_all_was_listed_again(bob: Author, carol: Backend) -> None:
+    before = (await carol.read(SERVICE, BLOG, freshness="cache", format="json", extra=True)).page.items
+
+    await carol.sessions.suspend()
+    await carol.sessions.wake()
+    await carol.becomes(AccountState.ONLINE)
+    job = await carol.cache.synchronise(carol.key(SERVICE, BLOG))
+    await until(lambda: ended(job))
+
+    again = (await carol.synced(SERVICE, BLOG)).page.items
+    dates = [(row.id, row.published) for row in before]
+    assert dates == [(f"i{n}", 1_704_067_200_000_000 + n * 1_000_000) for n in range(NUMBER)]
+    assert [(row.id, row.published) for row in again] == dates
+    held = (await carol.read(SERVICE, BLOG, freshness="cache", format="json", extra=True)).page.items
+    assert [row.extra["stored"] for row in held] == [row.extra["stored"] for row in before]
+
+
+async def test_what_a_service_trims_without_a_word_goes_with_the_next_proof(bob: Author, carol: Backend) -> None:
+    node = f"{BLOG}/short"
+    await bob.create(SERVICE, node, max_items="5", access_model="open")
+    for n in range(5):
+        await bob.publish(SERVICE, node, f"i{n}", entry(n))
+    await carol.settled(SERVICE, node)
+
+    for n in range(5, 8):
+        await bob.publish(SERVICE, node, f"i{n}", entry(n))
+
+    async def whole() -> Answer | None:
+        answer = await carol.synced(SERVICE, node)
+        return answer if [row.id for row in answer.page.items] == ["i3", "i4", "i5", "i6", "i7"] else None
+
+    answer: Answer = await until(whole)
+    assert "trim" in answer.untold
+
+
+async def test_a_contact_who_does_not_exist_is_an_error_and_leaves_no_row(carol: Backend, bob: Author) -> None:
+    with pytest.raises((NotAllowed, NotFound, Unavailable)):  # Prosody says `forbidden` of nobody, too
+        await carol.read("nobody@localhost", BLOG)
+
+    assert carol.state("nobody@localhost", BLOG) is NodeState.UNKNOWN
 
 
 async def test_a_node_that_is_deleted_and_made_anew_is_read_anew(bob: Author, carol: Backend) -> None:

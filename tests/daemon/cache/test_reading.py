@@ -8,7 +8,7 @@ import pytest
 from pubkeep.cache.reading import NEGATIVE
 from pubkeep.errors import NotFound, Refused, Unavailable
 from pubkeep.questions import ItemsRequest, NodeFilter
-from tests.daemon.cache.conftest import Bench
+from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY
 
 PLAIN = KEY._replace(node="plain")
@@ -87,6 +87,26 @@ async def test_what_cannot_be_subscribed_is_never_called_synced(bench: Bench) ->
     assert (answer.source, [row.id for row in answer.page.items]) == ("service", ["a", "b", "c", "d"])
     assert (held.stale, held.reason) == (True, "not subscribed (the service cannot do this)")
     assert bench.cache.explain(KEY)["state"] != "synced"
+
+
+async def test_what_was_forgotten_here_is_asked_for_and_kept_again(bench: Bench) -> None:
+    forgotten = await bench.cache.forget(NodeFilter(service=KEY.service), [KEY.account])
+
+    assert forgotten == 3
+    assert await bench.state() == ("service", [("a", "1"), ("b", "2"), ("c", "3")])
+    await bench.settled()
+
+
+async def test_where_some_items_were_forgotten_the_copy_does_not_pass_for_all(bench: Bench) -> None:
+    dated = ENTRY.format("old</title><published>1999-12-31T23:59:59Z</published><title>")
+    await bench.cache.writer.publish(KEY, [dated], ids=["old"])
+
+    forgotten = await bench.cache.forget(NodeFilter(), [KEY.account], created_before=1_000_000_000_000_000)
+    held = await bench.read(freshness="cache")
+
+    assert (forgotten, held.stale, held.reason) == (1, True, "items were forgotten here")
+    assert [row.id for row in (await bench.read()).page.items] == ["a", "b", "c", "old"]
+    await bench.settled()
 
 
 async def test_what_the_service_shows_of_another_node_goes_when_it_shows_it_no_more(bench: Bench) -> None:

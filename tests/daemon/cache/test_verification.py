@@ -5,8 +5,9 @@ import asyncio
 
 import pytest
 
-from pubkeep.errors import NotFound
-from pubkeep.model import EventKind, NodeKey, Traits
+from pubkeep.errors import NotAllowed, NotFound
+from pubkeep.model import EventKind, NodeChange, NodeKey, Traits
+from pubkeep.questions import SearchRequest
 from pubkeep.sync.jobs import Job
 from tests.daemon.cache.conftest import Bench
 from tests.daemon.cache.service import KEY
@@ -131,6 +132,34 @@ async def test_a_subscription_that_went_with_its_node_is_noticed_by_the_next_pro
 
     assert bench.service.subscribed
     assert (await bench.state())[0] == "cache"
+
+
+async def test_a_changed_configuration_is_shown_and_the_node_listed_anew(bench: Bench) -> None:
+    changes: list[NodeChange] = []
+    bench.cache.listeners.append(changes.append)
+    asked = len(bench.service.asked)
+
+    bench.service.tell(kind=EventKind.CONFIGURATION)
+    await bench.service.drained(KEY)
+    held = await bench.read(freshness="cache")
+    await bench.settled()
+
+    assert "configured" in [change.what for change in changes]
+    assert (held.stale, held.reason) == (True, "the node's configuration changed")
+    assert len(bench.service.asked) > asked
+
+
+async def test_who_may_not_read_after_a_change_of_configuration_sees_nothing_more(bench: Bench) -> None:
+    bench.service.trouble = NotAllowed("access is not allowed")
+
+    bench.service.tell(kind=EventKind.CONFIGURATION)
+    async with asyncio.timeout(10):
+        while bench.cache.explain(KEY)["state"] != "denied":
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(NotAllowed):
+        await bench.read(freshness="cache")
+    assert (await bench.cache.search(SearchRequest("1"), [KEY.account])).items == ()
 
 
 async def test_a_subscription_that_goes_while_it_is_looked_for_is_made_again(bench: Bench) -> None:
