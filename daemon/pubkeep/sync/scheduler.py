@@ -60,6 +60,8 @@ class Scheduler(Part):
         self._settle_due: dict[Node, float] = {}
         self._leases: dict[Node, asyncio.Task[None]] = {}
         self._reports: dict[Node, Report] = {}
+        self._free_at: dict[str, float] = {}
+        """By account: the next free moment for a node that nobody reads."""
         self._compare: set[Node] = set()
         """Nodes whose next listing only compares."""
         self._scrub_due = self._clock.boottime()
@@ -76,8 +78,7 @@ class Scheduler(Part):
             node.urgent = True
             node.next_attempt = now if node.failures == 0 else min(node.next_attempt or now, now + FIRST_DELAY)
         elif node.next_attempt is None:
-            others = sum(n.next_attempt is not None for n in self._known.nodes()) if now - node.read_at > DAY else 0
-            node.next_attempt = now + others * PACE
+            node.next_attempt = self._turn_of_unread(node, now) if now - node.read_at > DAY else now
         self._wake.set()
 
     def settle(self, node: Node) -> None:
@@ -95,12 +96,17 @@ class Scheduler(Part):
         Those that nobody has read since the start come one by one, so that a login is no storm.
         """
         now = self._clock.boottime()
-        unread = 0
+        self._free_at[account] = now
         for node in self._known.nodes(account):
-            node.failures, node.next_attempt = 0, now
-            if now - node.read_at > DAY:
-                node.next_attempt, unread = now + unread * PACE, unread + 1
+            node.failures = 0
+            node.next_attempt = self._turn_of_unread(node, now) if now - node.read_at > DAY else now
         self._wake.set()
+
+    def _turn_of_unread(self, node: Node, now: float) -> float:
+        """The next moment that is free, PACE after the one before: also for those who come while others are served."""
+        moment = max(now, self._free_at.get(node.key.account, now))
+        self._free_at[node.key.account] = moment + PACE
+        return moment
 
     def session_resumed(self, account: str) -> None:
         """What waited for the link goes on now: wishes, doubts whose question was cut off, and failures of the cut."""
