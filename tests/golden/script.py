@@ -239,6 +239,10 @@ STEPS: list[Step] = [
         pages_the_last=get(NEWS, rsm="<max>3</max><before/>"),
         pages_back=get(NEWS, rsm=f"<max>3</max><before>{FIRST}</before>"),
         pages_back_again=get(NEWS, rsm=f"<max>2</max><before>{FIRST}</before>"),
+        pages_back_before_the_first=get(NEWS, rsm=f"<max>3</max><before>{FIRST}</before>"),
+        pages_one_by_index=get(NEWS, rsm="<max>1</max><index>1</index>"),
+        pages_back_more_than_there_are=get(NEWS, rsm=f"<max>3</max><before>{FIRST}</before>"),
+        pages_back_more_than_there_are_at_all=get(NEWS, rsm="<max>30</max><before/>"),
         pages_from_an_index=get(NEWS, rsm="<max>3</max><index>2</index>"),
         pages_from_the_index_of_the_last=get(NEWS, rsm="<max>3</max><index>9</index>"),
         pages_from_an_index_beyond=get(NEWS, rsm="<max>3</max><index>99</index>"),
@@ -482,6 +486,18 @@ STEPS: list[Step] = [
     *_each("bob", purges_at_home=purge(PEP, to=""), publishes_at_home_again=publish(PEP, "h3", "3", to="")),
     *_each("bob", deletes_at_home=delete(PEP, to="")),
     *_each("carol", gets_a_deleted_node_of_a_contact=get(PEP, to=BOB)),
+    # -- the last item, told anew ----------------------------------------------------------------
+    *_each(
+        "bob",
+        creates_where_others_comment=create("comments", access_model="open", publish_model="open", max_items="20"),
+    ),
+    *_each("carol", comments_1=publish("comments", "k1", "1"), subscribes_to_comments=subscribe("comments")),
+    *_each("alice", comments=publish("comments", "k2", "2"), comments_again=publish("comments", "k3", "3")),
+    *_each("bob", comments_himself=publish("comments", "k4", "4"), purges_comments=purge("comments")),
+    *_each("carol", gets_comments_after_the_purge=get("comments"), lists_comments_after_it=listed("comments")),
+    *_each("carol", writes_over_after_the_purge=publish("comments", "k1", "1b")),
+    *_each("alice", writes_over_after_the_purge=publish("comments", "k3", "3b")),
+    *_each("carol", gets_all_comments=get("comments")),
     # -- nobody there ----------------------------------------------------------------------------
     *_each(
         "carol",
