@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from pubkeep.clock import Clock
-from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, NotSupported, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import (
     ArchivePage,
     Confirmation,
@@ -23,8 +23,8 @@ from pubkeep.model import (
     Subscription,
 )
 from pubkeep.xmpp.inbox import Inbox
-from tests.simulation.oracle import Change
-from tests.simulation.services import Service, wire
+from tests.simulation.refusals import Refusal
+from tests.simulation.services import Notice, Service, wire
 
 T = TypeVar("T")
 REPLY = 20.0
@@ -131,31 +131,25 @@ class Network(_Subscriber):
     # -- changes -----------------------------------------------------------------------------------
 
     def change(self, service: Service, node: str, *op: str) -> int:
-        """Somebody changes a node. Returns the number of the change."""
-        history = service.nodes[node]
-        heard = node in service.subscribed and history.state().allowed
-        told = heard and op[0] not in service.profile.silent and op[0] not in ("made", "deny", "allow")
-        if op[0] == "del" and op[1] not in dict(history.state().items):
-            raise NotFound("there is no such item")
-        number = history.commit(Change(self._clock.boottime(), op, told))
-        self.seen[f"{op[0]}{'' if told else ' untold'}"] += 1
-        if told:
-            self._tell(service, node, op)
-        if op[0] == "gone":
-            service.subscribed.discard(node)
+        """Somebody changes a node. Returns the number of the change. Raises Refusal."""
+        number, notices = service.change(node, self._clock.boottime(), *op)
+        self.seen[f"{op[0]}{'' if notices else ' untold'}"] += 1
+        for notice in notices:
+            self._tell(service, node, notice)
         return number
 
-    def _tell(self, service: Service, node: str, op: tuple[str, ...]) -> None:
+    def _tell(self, service: Service, node: str, op: Notice) -> None:
         key = NodeKey(self.account, service.jid, node)
 
         def arrive() -> None:
             kinds = {"purge": EventKind.PURGE, "gone": EventKind.DELETE}
-            items = (wire(op[1], op[2]),) if op[0] == "put" else ()
+            items = (wire(op[1], op[2]),) if op[0] in ("put", "late") else ()
             retracted = (op[1],) if op[0] == "del" else ()
-            event = NodeEvent(key, kinds.get(op[0], EventKind.ITEMS), self._clock.boottime(), items, retracted)
+            kind, at = kinds.get(op[0], EventKind.ITEMS), self._clock.boottime()
+            event = NodeEvent(key, kind, at, items, retracted, delayed=op[0] == "late")
             self.inbox.put(key, lambda: self.listener.handle(event))
 
-        copies = 2 if service.profile.name.startswith("ejabberd") and self._chance.random() < 0.3 else 1
+        copies = 2 if service.profile.ejabberd and self._chance.random() < 0.3 else 1
         for _ in range(copies):
             self._late(service, lambda: self.stream.push(arrive))
 
@@ -219,27 +213,24 @@ class Network(_Subscriber):
     async def subscribe(self, node: NodeKey) -> str:
         def do(_: float) -> str:
             service = self.services[node.service]
-            service.readable(node.node)
-            service.subscribed.add(node.node)
-            return "subscribed"
+            for notice in service.subscribe(node.node):
+                self._tell(service, node.node, notice)
+            return service.holding(node.node).subscription
 
         return await self._plainly(node, do)
 
     async def unsubscribe(self, node: NodeKey) -> None:
-        await self._plainly(node, lambda _: self.services[node.service].subscribed.discard(node.node))
+        await self._plainly(node, lambda _: self.services[node.service].unsubscribe(node.node))
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
         def do(_: float) -> tuple[str, ...]:
-            service = self.services[node.service]
-            if not service.nodes[node.node].state().exists:
-                raise NotFound("there is no such node")
-            return ("subscribed",) if node.node in service.subscribed else ()
+            return self.services[node.service].subscriptions(node.node)
 
         return await self._plainly(node, do)
 
     async def info(self, service: str, node: str = "") -> ServiceInfo:
         key = NodeKey(self.account, service, node)
-        return await self._plainly(key, lambda _: self.services[service].info())
+        return await self._plainly(key, lambda _: self.services[service].info(node))
 
     async def disco_items(self, service: str, node: str = "") -> tuple[DiscoItem, ...]:
         key = NodeKey(self.account, service, node)
@@ -281,11 +272,15 @@ class Network(_Subscriber):
                 if service.unreachable:
                     raise Unavailable("the server did not answer")
                 outcome = do(sent_at)
+            except Refusal as refusal:
+                outcome = refusal.meaning()
             except PubkeepError as error:
                 outcome = error
             self._late(service, lambda: self.stream.push(lambda: back(outcome)))
 
         def back(outcome: Any) -> None:
+            if session != self.stream.session:
+                return  # it was lost with its session: nobody waits for it
             if isinstance(outcome, Unavailable):
                 self.listener.path_lost(node.account, node.service)
             if isinstance(outcome, PubkeepError):

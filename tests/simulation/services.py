@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""What simulated PubSub services hold and answer, truthful or lying as their profile says; network.py carries it."""
+"""What simulated PubSub services hold and answer, truthful or lying as their profile says; network.py carries it.
+
+A service is seen from one account, a plain subscriber; everybody else is a name. Prosody and ejabberd are held
+against recordings of the real ones (tests/golden/test_simulated.py), whose words for each of these quirks they are.
+"""
 
 from dataclasses import dataclass, field
+from typing import Literal
 from xml.etree import ElementTree as ET
 
-from pubkeep.errors import NotAllowed, NotFound
 from pubkeep.model import DiscoItem, ItemsQuery, Rsm, ServiceInfo, WireItem
-from tests.simulation.oracle import History, State
+from tests.simulation import paging
+from tests.simulation.oracle import Change, History, State
+from tests.simulation.refusals import FORBIDDEN, NOT_FOUND, Refusal
 
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
 ATOM = "{http://www.w3.org/2005/Atom}"
+RSM = "http://jabber.org/protocol/rsm"
+
+Notice = tuple[str, ...]
+"""What the account is told: put ID TEXT, late ID TEXT (the last item, sent again), del ID, purge, gone, config."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,25 +27,43 @@ class Profile:
     """How a service behaves."""
 
     name: str
-    order: str = "publish"
+    kind: Literal["", "prosody", "ejabberd", "ejabberd-sql"] = ""
+    """Which real one it is; empty: one that pages by item ids, if at all."""
+    order: Literal["publish", "creation"] = "publish"
     fan_out: float = 0.0
     """Answers and events may be late by so many seconds, and overtake each other."""
     page: int = 0
     """Pages of so many at most; 0: RSM is ignored."""
     cut: int = 0
     """Lists of everything are cut here, with a `<set/>` that says so."""
-    reversed: bool = False
-    prosody: bool = False
     silent: frozenset[str] = frozenset()
     """Operations of which nobody is told."""
-    empty_when_refused: bool = False
-    """disco#items lists nothing instead of refusing."""
+
+    @property
+    def prosody(self) -> bool:
+        """Whether it is Prosody."""
+        return self.kind == "prosody"
+
+    @property
+    def ejabberd(self) -> bool:
+        """Whether it is ejabberd, with whatever it stores in."""
+        return self.kind.startswith("ejabberd")
+
+    @property
+    def sql(self) -> bool:
+        """Whether it is ejabberd with SQL."""
+        return self.kind == "ejabberd-sql"
 
 
+PROSODY = Profile("prosody", "prosody")
+EJABBERD = Profile("ejabberd", "ejabberd", order="creation", fan_out=1.9, silent=frozenset({"gone"}))
+EJABBERD_SQL = Profile("ejabberd-sql", "ejabberd-sql", order="creation", fan_out=0.4, silent=frozenset({"gone"}))
+EJABBERD_PEP = Profile("ejabberd-pep", "ejabberd", order="creation", fan_out=1.9, silent=frozenset({"purge", "gone"}))
 PROFILES = (
-    Profile("prosody", prosody=True),
-    Profile("ejabberd", order="creation", fan_out=1.9, silent=frozenset({"purge", "gone"}), empty_when_refused=True),
-    Profile("ejabberd-sql", order="creation", fan_out=0.4, page=100, reversed=True, silent=frozenset({"gone"})),
+    PROSODY,
+    EJABBERD,
+    EJABBERD_SQL,
+    EJABBERD_PEP,
     Profile("pages", fan_out=1.0, page=3),
     Profile("cuts", fan_out=0.2, cut=4, page=4),
     Profile("keeps-silent", fan_out=0.5, silent=frozenset({"del", "purge", "gone"})),
@@ -50,6 +78,37 @@ def wire(item_id: str, text: str) -> WireItem:
 
 
 @dataclass(slots=True)
+class Rules:
+    """The configuration of a node, as far as it shows."""
+
+    max_items: int = 0
+    """0: as many as there come."""
+    payloads: bool = True
+    muted: bool = False
+    stored: bool = True
+    notify_retract: bool = True
+    notify_delete: bool | None = None
+    """None: as the profile has it."""
+    notify_config: bool = False
+
+
+@dataclass(slots=True)
+class Holding:
+    """What a service knows of a node beside its list."""
+
+    rules: Rules = field(default_factory=Rules)
+    created: dict[str, int] = field(default_factory=dict)
+    modified: dict[str, int] = field(default_factory=dict)
+    publishers: dict[str, str] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+    """Publishers who are neither affiliated nor subscribed: where everybody may publish."""
+    refusal: tuple[str, ...] = FORBIDDEN
+    """How it refuses the account that may not read."""
+    subscription: str = "subscribed"
+    """What a new subscription is."""
+
+
+@dataclass(slots=True)
 class Service:
     """One service; its nodes by name."""
 
@@ -57,49 +116,222 @@ class Service:
     profile: Profile
     nodes: dict[str, History] = field(default_factory=dict)
     subscribed: set[str] = field(default_factory=set)
+    ghosts: set[str] = field(default_factory=set)
+    """Subscriptions that Prosody goes on listing when their node was deleted, also when there is a new one."""
     unreachable: bool = False
     last_event: float = 0.0
+    _holdings: dict[str, Holding] = field(default_factory=dict)
+    _ticks: int = 0
+
+    # -- what is asked -------------------------------------------------------------------------------
+
+    def holding(self, node: str) -> Holding:
+        """What is known of a node beside its list; its rules may be changed."""
+        return self._holdings.setdefault(node, Holding())
+
+    def there(self, node: str) -> State:
+        """What the node is now, whoever may read it. Raises Refusal."""
+        if node not in self.nodes or not self.nodes[node].state().exists:
+            raise Refusal(*NOT_FOUND)
+        return self.nodes[node].state()
 
     def readable(self, node: str) -> State:
-        """What the node is now. Raises NotFound, NotAllowed."""
-        state = self.nodes[node].state()
-        if not state.exists:
-            raise NotFound("there is no such node")
+        """What the node is now. Raises Refusal."""
+        state, holding = self.there(node), self.holding(node)
         if not state.allowed:
-            raise NotAllowed("access is not allowed")
+            raise Refusal(*holding.refusal)
+        if self.profile.prosody and not holding.rules.stored:
+            raise Refusal("cancel", "feature-not-implemented", "persistent-items")
         return state
 
     def items(self, node: str, query: ItemsQuery) -> tuple[list[tuple[str, str]], Rsm | None]:
-        """The answer to one `<items/>` request (XEP-0060 6.5). Raises NotFound, NotAllowed."""
-        profile, state = self.profile, self.readable(node)
-        everything = list(state.items)
-        if query.ids:
-            held = dict(everything)
-            return [(item_id, held[item_id]) for item_id in query.ids if item_id in held], None
-        if query.max_items is not None:
-            newest = everything[-query.max_items :] if query.max_items else []
-            return newest[:: -1 if profile.reversed else 1], None
-        size = min(query.rsm_max or profile.cut or len(everything), profile.cut or len(everything) or 1)
-        if query.rsm_max and profile.page:
-            size = min(query.rsm_max, profile.page)
-        elif query.rsm_max or not profile.cut:
-            return everything, None
-        ids = [item_id for item_id, _ in everything]
-        if query.rsm_after is not None and query.rsm_after not in ids:
-            raise NotFound("there is no such item to go on after")
-        start = ids.index(query.rsm_after) + 1 if query.rsm_after is not None else 0
-        page = everything[start : start + size]
-        return page, Rsm(page[0][0] if page else None, page[-1][0] if page else None, start, len(everything))
+        """The answer to one `<items/>` request of the daemon (XEP-0060 6.5). Raises Refusal."""
+        found, rsm = self.part(node, paging.asked(query))
+        return [(item.id, item.text) for item in found], rsm
 
-    def info(self) -> ServiceInfo:
-        """disco#info of the service."""
+    def part(self, node: str, request: paging.Asked) -> paging.Part:
+        """The answer to any. Raises Refusal."""
+        state, created = self.readable(node), self.holding(node).created
+        held = [paging.Held(item_id, text, _stamp(created.get(item_id, 0))) for item_id, text in state.items]
+        if self.profile.prosody:
+            return paging.prosody(held, request)
+        if self.profile.ejabberd:
+            return paging.ejabberd(held, request, sql=self.profile.sql)
+        return paging.by_ids(held, request, page=self.profile.page, cut=self.profile.cut)
+
+    def info(self, node: str = "") -> ServiceInfo:
+        """disco#info of the service or of a node. Raises Refusal."""
+        if node:
+            self.there(node)
+            if self.profile.ejabberd and "!" in node:
+                raise Refusal(*NOT_FOUND)
         names = (("pubsub", "service", "Prosody PubSub Service"),) if self.profile.prosody else ()
-        features = {"http://jabber.org/protocol/rsm"} if self.profile.page and not self.profile.cut else set()
-        return ServiceInfo(names, frozenset(features), {})
+        pages = self.profile.sql or (self.profile.page and not self.profile.cut)
+        return ServiceInfo(names, frozenset({RSM} if pages else ()), {})
 
     def listed(self, node: str) -> tuple[DiscoItem, ...]:
-        """disco#items of a node."""
-        if not self.nodes[node].state().allowed and self.profile.empty_when_refused:
+        """disco#items of a node. Raises Refusal; ejabberd does not, and lists nothing."""
+        if self.profile.ejabberd and (not self.there(node).allowed or "!" in node):
             return ()
         ids = [item_id for item_id, _ in self.readable(node).items]
         return tuple(DiscoItem(self.jid, "", each) for each in (ids[::-1] if self.profile.prosody else ids))
+
+    # -- subscriptions -------------------------------------------------------------------------------
+
+    def subscribe(self, node: str) -> list[Notice]:
+        """The account subscribes. Returns what it is told at once. Raises Refusal."""
+        self.there(node)
+        if self.holding(node).subscription == "subscribed":
+            self.readable(node)
+            self.subscribed.add(node)
+            return self.last(node, "late")
+        return []
+
+    def last(self, node: str, how: str) -> list[Notice]:
+        """The last item, of which ejabberd tells at each subscription, and (`put`) when the account comes online."""
+        modified = self.holding(node).modified
+        newest = sorted(self.there(node).items, key=lambda item: modified.get(item[0], 0))[-1:]
+        return [(how, *item) for item in newest] if self.profile.ejabberd else []
+
+    def unsubscribe(self, node: str) -> None:
+        """The account unsubscribes. Raises Refusal."""
+        self.there(node)
+        if node not in self.subscribed and node not in self.ghosts:
+            raise Refusal("modify" if self.profile.prosody else "wait", "unexpected-request", "not-subscribed")
+        self.subscribed.discard(node)
+        self.ghosts.discard(node)
+
+    def subscriptions(self, node: str) -> tuple[str, ...]:
+        """What the account's subscriptions to a node are said to be. Raises Refusal."""
+        if not self.profile.ejabberd:
+            self.there(node)
+        return ("subscribed",) if node in self.subscribed or node in self.ghosts else ()
+
+    # -- changes -------------------------------------------------------------------------------------
+
+    def change(self, node: str, at: float, *op: str, by: str = "", notify: bool = True) -> tuple[int, list[Notice]]:
+        """Somebody changes a node: put ID TEXT, del ID, purge, gone, made, deny, close, allow, limit NUMBER.
+
+        `deny` makes the account an outcast, `close` lets in only those who are on a list.
+
+        Args:
+            by: who publishes.
+            notify: whether a retraction asks that subscribers be told.
+
+        Returns:
+            The number of the change in the node's history, and what the account is told of it, in order.
+
+        Raises:
+            Refusal: nothing changed.
+        """
+        history = self.nodes[node]
+        match op:
+            case ["put", item_id, text]:
+                return self._put(node, at, item_id, text, by)
+            case ["del", item_id]:
+                if item_id not in dict(self.there(node).items):
+                    raise Refusal(*NOT_FOUND)
+                return self._tell(node, at, op, told=self._tells_retract(node, notify))
+            case ["purge"]:
+                return self._purge(node, at)
+            case ["gone"]:
+                silent = self.holding(node).rules.notify_delete
+                done = self._tell(node, at, op, told="gone" not in self.profile.silent if silent is None else silent)
+                self._forget(node)
+                return done
+            case ["close"]:
+                return self._close(node, at)
+            case ["limit", number]:
+                return self._limit(node, at, int(number))
+        return history.commit(Change(at, op, told=False)), []
+
+    def hears(self, node: str) -> bool:
+        """Whether the account is told of anything; also when it may not read any more."""
+        return node in self.subscribed and not self.holding(node).rules.muted
+
+    def _tell(self, node: str, at: float, op: tuple[str, ...], *, told: bool = True) -> tuple[int, list[Notice]]:
+        told = told and self.hears(node) and op[0] not in self.profile.silent - {"gone"}
+        return self.nodes[node].commit(Change(at, op, told)), [op] if told else []
+
+    def _tells_retract(self, node: str, notify: bool) -> bool:
+        always = self.holding(node).rules.notify_retract
+        return (notify and always) if self.profile.prosody else (notify or always)
+
+    def _put(self, node: str, at: float, item_id: str, text: str, by: str) -> tuple[int, list[Notice]]:
+        holding = self.holding(node)
+        if self.profile.ejabberd and holding.publishers.get(item_id, by) != by:
+            raise Refusal(*FORBIDDEN)
+        if not holding.rules.stored:
+            return self._pass_on(node, at, item_id, text)
+        self._ticks += 1
+        known = {each for each, _ in self.there(node).items}
+        holding.modified[item_id] = self._ticks
+        if item_id not in known:
+            holding.created[item_id] = self._ticks
+        holding.publishers[item_id] = by
+        number, notices = self._tell(node, at, ("put", item_id, text))
+        return number, [*(self._without_payload(node, each) for each in notices), *self._trim(node, at, by)]
+
+    def _without_payload(self, node: str, notice: Notice) -> Notice:
+        return notice if self.holding(node).rules.payloads else (*notice[:2], "")
+
+    def _pass_on(self, node: str, at: float, item_id: str, text: str) -> tuple[int, list[Notice]]:
+        """A node that stores nothing: on ejabberd its last item stays all the same, and only that."""
+        number = len(self.nodes[node].changes)
+        if self.profile.ejabberd:
+            for each, _ in self.there(node).items:
+                self.nodes[node].commit(Change(at, ("del", each), told=False))
+            number = self.nodes[node].commit(Change(at, ("put", item_id, text), told=self.hears(node)))
+        return number, [("put", item_id, text)] if self.hears(node) else []
+
+    def _trim(self, node: str, at: float, by: str) -> list[Notice]:
+        """The oldest go: in Prosody in silence, in ejabberd of this publisher, with one name for all of them."""
+        holding, limit = self.holding(node), self.holding(node).rules.max_items
+        ids = [each for each, _ in self.there(node).items]
+        if self.profile.ejabberd:
+            order = holding.modified if self.profile.sql else holding.created
+            ids = sorted((each for each in ids if holding.publishers.get(each) == by), key=lambda each: order[each])
+        over = ids[:-limit] if limit else []
+        told = self.profile.ejabberd and self.hears(node)
+        for each in over:
+            self.nodes[node].commit(Change(at, ("del", each), told and len(over) == 1))
+        return [("del", "".join(reversed(over)))] if over and told else []
+
+    def _limit(self, node: str, at: float, number: int) -> tuple[int, list[Notice]]:
+        """Prosody trims at once, ejabberd when something is published."""
+        self.holding(node).rules.max_items = number
+        if not self.profile.ejabberd:
+            self._trim(node, at, "")
+        return len(self.nodes[node].changes), []
+
+    def _purge(self, node: str, at: float) -> tuple[int, list[Notice]]:
+        """ejabberd with SQL keeps what came from those who are neither affiliated nor subscribed."""
+        holding = self.holding(node)
+        ids = [each for each, _ in self.there(node).items]
+        stays = [each for each in ids if self.profile.sql and holding.publishers.get(each) in holding.strangers]
+        if not stays:
+            return self._tell(node, at, ("purge",))
+        told = self.hears(node) and "purge" not in self.profile.silent
+        for each in ids:
+            if each not in stays:
+                self.nodes[node].commit(Change(at, ("del", each), told))
+        return len(self.nodes[node].changes), [("purge",)] if told else []
+
+    def _close(self, node: str, at: float) -> tuple[int, list[Notice]]:
+        """Prosody ends the subscriptions of those outside, without a word; ejabberd lets subscribers stay and read."""
+        if self.profile.ejabberd and node in self.subscribed:
+            return len(self.nodes[node].changes), []
+        self.subscribed.discard(node)
+        return self.nodes[node].commit(Change(at, ("deny",), told=False)), []
+
+    def _forget(self, node: str) -> None:
+        """The node is deleted, and what was known of it."""
+        if self.profile.prosody and node in self.subscribed:
+            self.ghosts.add(node)
+        self.subscribed.discard(node)
+        self._holdings.pop(node, None)
+
+
+def _stamp(tick: int) -> str:
+    """A moment, as ejabberd writes it."""
+    return f"2000-01-01T00:{tick // 60_000_000:02}:{tick // 1_000_000 % 60:02}.{tick % 1_000_000:06}Z"
