@@ -25,7 +25,8 @@ def essence(stanza: ET.Element) -> str:
     if items is not None:
         return f"items {_items(items)}{_set(stanza.find(f'{_PUBSUB}pubsub/{_RSM}set'))}"
     if query is not None:
-        return f"listed {' '.join(each.get('name', '') or each.get('node', '') for each in query)}".rstrip()
+        names = [each.get("name", "") or each.get("node", "") for each in query if each.tag != f"{_RSM}set"]
+        return f"{' '.join(['listed', *names])}{_set(query.find(f'{_RSM}set'))}"
     states = [each.get("subscription", "") for each in stanza.iter(f"{_PUBSUB}subscription")]
     return " ".join(["result", *states])
 

@@ -7,11 +7,30 @@ of them; its words are the id of the IQ and stand nowhere twice.
 
 from dataclasses import dataclass
 
-SERVICE = "pubsub.localhost"
-PUBSUB, OWNER = "http://jabber.org/protocol/pubsub", "http://jabber.org/protocol/pubsub#owner"
-RSM, DATA, DISCO = "http://jabber.org/protocol/rsm", "jabber:x:data", "http://jabber.org/protocol/disco"
+from tests.golden.requests import (
+    CAROLS,
+    PUBSUB,
+    RSM,
+    affiliate,
+    configure,
+    create,
+    delete,
+    get,
+    info,
+    iq,
+    listed,
+    note,
+    owner,
+    publish,
+    pubsub,
+    purge,
+    retract,
+    subscribe,
+    subscriptions,
+    unsubscribe,
+)
+
 ALICE, BOB, CAROL = (f"{name}@localhost" for name in ("alice", "bob", "carol"))
-CAROLS = f"{CAROL}/golden"
 FIRST, LAST, SUBID = "{first}", "{last}", "{subid}"
 """Filled in from what carol was answered last: the edges of a page, and her subscription."""
 NEWS, CLUB, LOUD, MANY, PEP = "news", "club", "loud", "many", "urn:example:pep"
@@ -24,109 +43,6 @@ class Step:
     words: str
     who: str
     stanza: str
-
-
-def _attribute(name: str, value: str) -> str:
-    return f" {name}='{value}'" if value else ""
-
-
-def iq(kind: str, inner: str, to: str = SERVICE) -> str:
-    """An IQ; without `to` it goes to the account's own server."""
-    return f"<iq type='{kind}'{_attribute('to', to)}>{inner}</iq>"
-
-
-def get(node: str, ids: str = "", rsm: str | None = None, to: str = SERVICE, **attributes: str) -> str:
-    """XEP-0060 6.5; ids apart by spaces; `rsm` stands inside the `<set/>`."""
-    named = "".join(f" {name}='{value}'" for name, value in attributes.items())
-    items = "".join(f"<item id='{each}'/>" for each in ids.split())
-    paged = "" if rsm is None else f"<set xmlns='{RSM}'>{rsm}</set>"
-    return iq("get", f"<pubsub xmlns='{PUBSUB}'><items node='{node}'{named}>{items}</items>{paged}</pubsub>", to)
-
-
-def pubsub(kind: str, inner: str, to: str = SERVICE) -> str:
-    """Any other request."""
-    return iq(kind, f"<pubsub xmlns='{PUBSUB}'>{inner}</pubsub>", to)
-
-
-def owner(kind: str, inner: str, to: str = SERVICE) -> str:
-    """What only owners ask (XEP-0060 8)."""
-    return iq(kind, f"<pubsub xmlns='{OWNER}'>{inner}</pubsub>", to)
-
-
-def form(kind: str, fields: dict[str, str]) -> str:
-    """A submitted form (XEP-0004); names without `pubsub#`."""
-    values = {"FORM_TYPE": f"http://jabber.org/protocol/pubsub#{kind}"}
-    values |= {f"pubsub#{name}": value for name, value in fields.items()}
-    inner = "".join(f"<field var='{name}'><value>{value}</value></field>" for name, value in values.items())
-    return f"<x xmlns='{DATA}' type='submit'>{inner}</x>"
-
-
-def note(text: str) -> str:
-    """A payload."""
-    return f"<note xmlns='urn:example:note'>{text}</note>"
-
-
-def publish(node: str, item: str, text: str, to: str = SERVICE, **options: str) -> str:
-    """XEP-0060 7.1, with publish-options (7.1.5)."""
-    asked = f"<publish-options>{form('publish-options', options)}</publish-options>" if options else ""
-    return pubsub("set", f"<publish node='{node}'><item id='{item}'>{note(text)}</item></publish>{asked}", to)
-
-
-def retract(node: str, ids: str, notify: str = "true", to: str = SERVICE) -> str:
-    """XEP-0060 7.2."""
-    items = "".join(f"<item id='{each}'/>" for each in ids.split())
-    return pubsub("set", f"<retract node='{node}'{_attribute('notify', notify)}>{items}</retract>", to)
-
-
-def create(node: str, to: str = SERVICE, **config: str) -> str:
-    """XEP-0060 8.1.3."""
-    return pubsub("set", f"<create node='{node}'/><configure>{form('node_config', config)}</configure>", to)
-
-
-def configure(node: str, to: str = SERVICE, **config: str) -> str:
-    """XEP-0060 8.2.4."""
-    return owner("set", f"<configure node='{node}'>{form('node_config', config)}</configure>", to)
-
-
-def purge(node: str, to: str = SERVICE) -> str:
-    """XEP-0060 8.5."""
-    return owner("set", f"<purge node='{node}'/>", to)
-
-
-def delete(node: str, to: str = SERVICE) -> str:
-    """XEP-0060 8.4."""
-    return owner("set", f"<delete node='{node}'/>", to)
-
-
-def affiliate(node: str, jid: str, affiliation: str) -> str:
-    """XEP-0060 8.9.2."""
-    inner = f"<affiliation jid='{jid}' affiliation='{affiliation}'/>"
-    return owner("set", f"<affiliations node='{node}'>{inner}</affiliations>")
-
-
-def subscribe(node: str, jid: str = CAROLS, to: str = SERVICE) -> str:
-    """XEP-0060 6.1."""
-    return pubsub("set", f"<subscribe node='{node}' jid='{jid}'/>", to)
-
-
-def unsubscribe(node: str, subid: str = "", jid: str = CAROLS, to: str = SERVICE) -> str:
-    """XEP-0060 6.2."""
-    return pubsub("set", f"<unsubscribe node='{node}' jid='{jid}'{_attribute('subid', subid)}/>", to)
-
-
-def info(node: str = "", to: str = SERVICE) -> str:
-    """XEP-0030 3."""
-    return iq("get", f"<query xmlns='{DISCO}#info'{_attribute('node', node)}/>", to)
-
-
-def listed(node: str = "", to: str = SERVICE, rsm: str = "") -> str:
-    """XEP-0030 4."""
-    return iq("get", f"<query xmlns='{DISCO}#items'{_attribute('node', node)}>{rsm}</query>", to)
-
-
-def subscriptions(node: str = "") -> str:
-    """XEP-0060 5.6."""
-    return pubsub("get", f"<subscriptions{_attribute('node', node)}/>")
 
 
 _ATOM = (
@@ -221,10 +137,18 @@ STEPS: list[Step] = [
         gets_the_newest_two=get(NEWS, max_items="2"),
         gets_the_newest_four=get(NEWS, max_items="4"),
         gets_more_than_there_are=get(NEWS, max_items="100"),
+        gets_the_newest_three=get(NEWS, max_items="3"),
+        gets_the_newest_eight=get(NEWS, max_items="8"),
+        gets_the_newest_nine=get(NEWS, max_items="9"),
+        gets_the_newest_eleven=get(NEWS, max_items="11"),
+        gets_the_newest_twelve=get(NEWS, max_items="12"),
+        gets_the_newest_fifty_one=get(NEWS, max_items="51"),
         gets_less_than_none=get(NEWS, max_items="-1"),
         gets_no_number_of_items=get(NEWS, max_items="some"),
         gets_by_id=get(NEWS, "c"),
         gets_by_ids_in_another_order=get(NEWS, "f b d"),
+        gets_two_ids=get(NEWS, "b c"),
+        gets_two_ids_of_which_one_is_unknown=get(NEWS, "nothing c"),
         gets_an_id_twice=get(NEWS, "b c b"),
         gets_ids_of_which_one_is_unknown=get(NEWS, "c nothing b"),
         gets_unknown_ids=get(NEWS, "nothing nowhere"),
@@ -249,6 +173,7 @@ STEPS: list[Step] = [
         pages_from_a_negative_index=get(NEWS, rsm="<max>3</max><index>-1</index>"),
         pages_from_the_first_index=get(NEWS, rsm="<max>2</max><index>0</index>"),
         counts=get(NEWS, rsm="<max>0</max>"),
+        pages_a_hundred=get(NEWS, rsm="<max>100</max>"),
         pages_more_than_there_are=get(NEWS, rsm="<max>1000</max>"),
         pages_without_a_number=get(NEWS, rsm=""),
         pages_after_nothing=get(NEWS, rsm="<max>3</max><after/>"),

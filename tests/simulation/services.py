@@ -38,6 +38,8 @@ class Profile:
     """Lists of everything are cut here, with a `<set/>` that says so."""
     silent: frozenset[str] = frozenset()
     """Operations of which nobody is told."""
+    last_item: Literal["", "late", "put"] = ""
+    """Whether the last item is sent at a subscription, with a `<delay/>` or without."""
 
     @property
     def prosody(self) -> bool:
@@ -56,9 +58,11 @@ class Profile:
 
 
 PROSODY = Profile("prosody", "prosody")
-EJABBERD = Profile("ejabberd", "ejabberd", order="creation", fan_out=1.9, silent=frozenset({"gone"}))
-EJABBERD_SQL = Profile("ejabberd-sql", "ejabberd-sql", order="creation", fan_out=0.4, silent=frozenset({"gone"}))
+_GONE = frozenset({"gone"})
+EJABBERD = Profile("ejabberd", "ejabberd", order="creation", fan_out=1.9, silent=_GONE, last_item="late")
+EJABBERD_SQL = Profile("ejabberd-sql", "ejabberd-sql", order="creation", fan_out=0.4, silent=_GONE, last_item="late")
 EJABBERD_PEP = Profile("ejabberd-pep", "ejabberd", order="creation", fan_out=1.9, silent=frozenset({"purge", "gone"}))
+PROSODY_PEP = Profile("prosody-pep", "prosody", last_item="put")
 PROFILES = (
     PROSODY,
     EJABBERD,
@@ -184,14 +188,14 @@ class Service:
         if self.holding(node).subscription == "subscribed":
             self.readable(node)
             self.subscribed.add(node)
-            return self.last(node, "late")
+            return self.last(node, self.profile.last_item) if self.profile.last_item else []
         return []
 
     def last(self, node: str, how: str) -> list[Notice]:
-        """The last item, of which ejabberd tells at each subscription, and (`put`) when the account comes online."""
+        """What is told of the item that was published last, if there is one: `late` or `put`."""
         modified = self.holding(node).modified
         newest = sorted(self.there(node).items, key=lambda item: modified.get(item[0], 0))[-1:]
-        return [(how, *item) for item in newest] if self.profile.ejabberd else []
+        return [(how, *item) for item in newest]
 
     def unsubscribe(self, node: str) -> None:
         """The account unsubscribes. Raises Refusal."""

@@ -295,7 +295,8 @@ class Reader(Part):
         try:
             asked = await asking.ask(client, link, key, request, feed, self._settings.max_items)
         except (NotFound, NotAllowed) as error:
-            if (node := self._known.node(key)) is not None and node.hidden:
+            node = self._known.node(key)
+            if node is not None and node.hidden and isinstance(error, type(self._refusal(node))):
                 node.refused_at = asked_at
             elif node is not None:
                 node.punch(str(error))

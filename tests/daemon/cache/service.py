@@ -51,6 +51,8 @@ class FakeService:
         self.listener: Any = None
         self.online = True
         self.deleted = False
+        self.closed = False
+        """The account may not read it."""
         self.between: Callable[[], Awaitable[None]] = nothing
         """Runs after the service has read its table, before the answer enters the stream."""
         self.after_look: Callable[[], Awaitable[None]] = nothing
@@ -113,6 +115,8 @@ class FakeService:
             raise trouble
         if self.deleted:
             raise NotFound("there is no such node")
+        if self.closed:
+            raise NotAllowed("access is not allowed")
         sent_at = self._clock.boottime()
         found = list(self.items_held.items())
         if query.ids:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from pubkeep.errors import NotFound, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, Unavailable
 from pubkeep.model import EventKind, WireItem
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, FakeService, wire
@@ -189,6 +189,18 @@ async def test_a_node_deleted_between_subscription_and_listing_is_not_synced(ben
     assert bench.cache.explain(KEY)["state"] == "gone"
     with pytest.raises(NotFound):
         await bench.read(freshness="cache")
+
+
+async def test_a_node_that_was_gone_and_is_there_again_but_closed_is_denied(bench: Bench) -> None:
+    bench.service.deleted = True
+    bench.service.tell(kind=EventKind.DELETE)
+    await bench.service.drained(KEY)
+    bench.service.deleted, bench.service.closed = False, True
+
+    with pytest.raises(NotAllowed):
+        await bench.read(freshness="service")
+    with pytest.raises(NotAllowed):
+        await bench.read()
 
 
 async def test_an_event_that_could_not_be_stored_makes_the_node_stale_until_it_is_proved(bench: Bench) -> None:
