@@ -105,6 +105,7 @@ class Applier(Part):
                 node.punch("a notification was not understood")
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
+        learn_order(node, event.at)
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
@@ -121,7 +122,7 @@ class Applier(Part):
             placed = usable and (known is None or node.link.order != "creation")
             node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
             if known is not None and known != told and not node.link.order:
-                node.settle.overwritten(item.id, await self._behind(node, item.id))
+                node.settle.overwritten(item.id, await self._behind(node, item.id), event.at)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
             expected = event.delayed or node.record.copy is Copy.HEAD
@@ -200,7 +201,8 @@ class Applier(Part):
                     node.settle.doubt(item_id, listing.taken_at)
                 racing = frozenset(gone) or frozenset(item.id for item in settled)
             elif settled or gone:
-                node.decided_at, node.settle.overwrote = listing.taken_at, ""
+                node.decided_at = listing.taken_at
+                node.settle.lesson.forget(listing.taken_at, node.settle.fan_out)
                 node.punch("the service had changes that it did not tell")
                 await self.write(node, settled, removals=gone)
                 self.verify(node)
@@ -238,7 +240,7 @@ class Applier(Part):
             if raced and held.get(item.id) != item.digest:
                 node.settle.doubt(item.id, confirmation.taken_at)
             if item.id in held and not node.link.order:
-                node.settle.overwritten(item.id, await self._behind(node, item.id))
+                node.settle.overwritten(item.id, await self._behind(node, item.id), confirmation.sent_at)
             await self.write(node, [item], moves=node.link.order == "publish")
         self.settle(node)
 
@@ -359,15 +361,13 @@ async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, i
     return await analysers.parse(key, analysis, item)
 
 
-def learn_order(node: Node, listed: Sequence[str]) -> None:
-    """The last change of all was an overwrite: a listing shows whether it moved behind those that followed it.
+def learn_order(node: Node, now: float, listed: Sequence[str] = ()) -> None:
+    """Learn the order of the service from what its last listing showed, when that holds (order.py).
 
     Args:
-        listed: ids of the service, all or the newest, oldest first.
+        listed: ids of the service, all or the newest, oldest first, where one was just taken.
     """
-    item_id = node.settle.overwrote
-    if node.link.order or item_id not in listed:
-        return
-    moved = {listed.index(each) < listed.index(item_id) for each in node.settle.behind if each in listed}
-    if len(moved) == 1:
-        node.link.learn(order="publish" if moved.pop() else "creation")
+    node.settle.lesson.listed(listed, now)
+    order = node.settle.lesson.learnt(now, node.settle.fan_out)
+    if order and not node.link.order:
+        node.link.learn(order=order)

@@ -164,8 +164,8 @@ class Reader(Part):
                 if page is None:
                     return None
                 node.keep_page(request, page)
-            state = NodeState.SYNCED if node.record.copy is Copy.WHOLE else NodeState.PARTIAL
-            return self._answer(node, replace(page, unknown=()) if page.unknown else page, state, "", as_of)
+            page = replace(page, unknown=()) if page.unknown else page
+            return self._answer(node, page, self._verified_at(node), "", as_of)
         return None
 
     def _doubt(self, node: Node, request: ItemsRequest, as_of: float | None) -> str:
@@ -202,9 +202,9 @@ class Reader(Part):
         """What is held, marked stale where it cannot be vouched for."""
         as_of = await self._arrived(node)
         for _ in range(READS):
-            version, doubt = node.version, self._doubt(node, request, as_of)
+            version, doubt, verified_at = node.version, self._doubt(node, request, as_of), self._verified_at(node)
             page = await self._page(node, request)
-            if version == node.version:
+            if doubt or version == node.version:
                 break
         else:
             doubt = doubt or RESTLESS
@@ -213,11 +213,11 @@ class Reader(Part):
         held = page if node.record.copy is Copy.WHOLE else _inside(page, request)
         if held is None or node.record.copy is Copy.NONE:
             page = replace(page, complete=False, index=None, count=None)
-            return self._answer(node, page, self._known.state(node), doubt or "only the newest items are held")
+            return self._answer(node, page, verified_at, doubt or "only the newest items are held")
         if doubt:
             page = replace(held, complete=held.complete and not held.unknown, index=None, count=None)
-            return self._answer(node, page, self._known.state(node), doubt)
-        return self._answer(node, replace(held, unknown=()), self._known.state(node), "", as_of)
+            return self._answer(node, page, verified_at, doubt)
+        return self._answer(node, replace(held, unknown=()), verified_at, "", as_of)
 
     async def _page(self, node: Node, request: ItemsRequest) -> Page:
         sequence = self._store.sequence
@@ -236,11 +236,14 @@ class Reader(Part):
             )
         return asking.fit(replace(page, sequence=sequence), request)
 
-    def _answer(self, node: Node, page: Page, state: NodeState, doubt: str, as_of: float | None = None) -> Answer:
-        wall_of = self._clock.wall_of
-        verified_at = wall_of(node.proof.verified_at) if node.proof else node.record.verified_at
-        heard_at = verified_at if as_of is None else max(wall_of(as_of), verified_at)
+    def _answer(self, node: Node, page: Page, verified_at: int, doubt: str, as_of: float | None = None) -> Answer:
+        synced = NodeState.SYNCED if node.record.copy is Copy.WHOLE else NodeState.PARTIAL
+        state = self._known.state(node) if doubt else synced
+        heard_at = verified_at if as_of is None else max(self._clock.wall_of(as_of), verified_at)
         return Answer(page, "cache", state, bool(doubt), doubt, heard_at, verified_at, node.untold)
+
+    def _verified_at(self, node: Node) -> int:
+        return self._clock.wall_of(node.proof.verified_at) if node.proof else node.record.verified_at
 
     def _holds(self, node: Node) -> bool:
         return not node.hidden and (node.record.copy is not Copy.NONE or node.record.items > 0)

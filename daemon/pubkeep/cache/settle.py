@@ -22,6 +22,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from pubkeep.cache.order import Lesson
 from pubkeep.model import REMEMBERED
 
 MAX_ATTEMPTS = 5
@@ -48,10 +49,7 @@ class Settle:
     _watched: list[float] = field(default_factory=list)
     _placed_at: float = float("-inf")
     _placed_id: str = ""
-    overwrote: str = ""
-    """The id that the last event of all gave another payload, where the order of the service is not known."""
-    behind: frozenset[str] = frozenset()
-    """What stood behind it before."""
+    lesson: Lesson = field(default_factory=Lesson)
     order_ids: dict[str, None] = field(default_factory=dict)
     """Ids whose place at the end of the order is in doubt, in the order of their events."""
 
@@ -77,7 +75,7 @@ class Settle:
             same: it says what is held already: it cannot contradict an answer.
             own: it is our confirmed write, of which is known when it was sent: the caller says which answers it met.
         """
-        self.overwrote = ""
+        self.lesson.forget(at, self.fan_out)
         before = self._named.pop(item_id, None)
         self._named[item_id] = (at, digest)
         self._forget_before(at)
@@ -105,9 +103,14 @@ class Settle:
         known = self._doubts.setdefault(item_id, _Doubt(at))
         known.named_at = at
 
-    def overwritten(self, item_id: str, behind: Collection[str]) -> None:
-        """The last event gave a held item another payload: where it stands now shows the order of the service."""
-        self.overwrote, self.behind = item_id, frozenset(behind)
+    def overwritten(self, item_id: str, behind: Collection[str], since: float) -> None:
+        """The last event gave a held item another payload: where it stands now shows the order of the service.
+
+        Args:
+            behind: what is held behind it; what was named since `since`, or is in doubt, may have come later.
+        """
+        later = self.named_since(since - self.fan_out) | self._doubts.keys() | self.order_ids.keys()
+        self.lesson.overwritten(item_id, set(behind) - later)
         self.doubt_order(item_id)
 
     def doubt_order(self, item_id: str) -> None:
@@ -200,6 +203,8 @@ class Settle:
         moments = [doubt.named_at + self.fan_out for doubt in self._doubts.values() if doubt.attempts < MAX_ATTEMPTS]
         if self.order_ids and not self._doubts:
             moments.append(self._placed_at + self.fan_out)
+        if (due := self.lesson.due(self.fan_out)) is not None:
+            moments.append(due)
         return max(min(moments), now) if moments else None
 
     def covered_since(self, item_id: str, moment: float) -> bool:

@@ -95,7 +95,7 @@ class Lister(Part):
                     outcome = await self._unproved(node, pager, doubt, limit)
                 else:
                     assert pager.sent_at is not None
-                    walk = _Walk(list(pager.ids), racing, epoch, pager.sent_at, Copy.WHOLE)
+                    walk = _Walk(list(pager.ids), racing, epoch, pager.sent_at, listing.taken_at, Copy.WHOLE)
                     outcome = await self._swap(node, walk, report)
 
         under_way: list[asyncio.Task[None]] = []
@@ -151,7 +151,7 @@ class Lister(Part):
                 shown |= await self._store_part(node, head[start : start + BATCH], named, report)
             racing = node.settle.answered(listing.sent_at, listing.taken_at, None, shown)
             copy = Copy.WHOLE if len(items) <= number and count <= len(items) else Copy.HEAD
-            walk = _Walk([item.id for item in head], racing, epoch, listing.sent_at, copy)
+            walk = _Walk([item.id for item in head], racing, epoch, listing.sent_at, listing.taken_at, copy)
             outcome = await self._swap(node, walk, report)
 
         began = self._clock.boottime()
@@ -185,7 +185,7 @@ class Lister(Part):
         changed, digests = await self._applier.convert(node, part, held)
         news = [item for item in changed if item.id not in named or _agrees(node, item)]
         if news:
-            node.settle.overwrote = ""  # they may have moved, too
+            node.settle.lesson.forget(self._clock.boottime(), node.settle.fan_out)  # they may have moved, too
         report.missing += [item.id for item in news if item.id not in held]
         report.different += [item.id for item in news if item.id in held]
         if report.repair:
@@ -206,7 +206,7 @@ class Lister(Part):
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:
-            learn_order(node, walk.ids)
+            learn_order(node, walk.taken_at, walk.ids)
         removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
         report.extra += removals
         if not walk.ids and len(removals) >= EMPTIED and not self._seen_empty(node, walk.sent_at):
@@ -256,6 +256,8 @@ class _Walk:
     epoch: int
     sent_at: float
     """When its first request was sent."""
+    taken_at: float
+    """When its last answer was taken."""
     copy: Copy
 
 

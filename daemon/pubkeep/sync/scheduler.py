@@ -320,6 +320,7 @@ class Scheduler(Part):
     async def _settle(self, node: Node) -> None:
         try:
             if await self._settler.settle(node):
+                await self._keep_traits(node)
                 self.settle(node)
                 if node.settle.exhausted or node.hole:
                     self.want(node)

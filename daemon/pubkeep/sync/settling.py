@@ -27,6 +27,7 @@ class Settler(Part):
         """
         if node.record.copy is Copy.NONE:
             return True  # the synchronisation decides
+        learn_order(node, self._clock.boottime())
         if ids := node.settle.due(self._clock.boottime()):
             await self._ids(node, ids)
         if ids := node.settle.order_due(self._clock.boottime()):
@@ -52,7 +53,8 @@ class Settler(Part):
             node.settle.settled(i for i in ids if i not in racing)
             node.changed()
             if new_items or removals:
-                node.decided_at, node.settle.overwrote = listing.taken_at, ""
+                node.decided_at = listing.taken_at
+                node.settle.lesson.forget(listing.taken_at, node.settle.fan_out)
                 if any((node.settle.last_event(i) or (0.0, b""))[1] is not None for i in removals):
                     node.punch("an item was gone without a word")
                 await self._applier.write(node, new_items, removals=removals)
@@ -88,8 +90,9 @@ class Settler(Part):
                     node.settle.doubt(item_id, listing.taken_at)
                 fits = True
                 return
-            learn_order(node, head)
-            if node.settle.overwrote and not node.link.order and node.settle.overwrote not in head:
+            learn_order(node, listing.taken_at, head)
+            overwrote = node.settle.lesson.overwrote
+            if overwrote and not node.link.order and overwrote not in head:
                 return  # once for each service: the whole list shows its order
             if not set(head).difference(mine) <= set(ids) or not set(head) <= set(held):
                 return

@@ -97,6 +97,12 @@ class Bench:
             while (await self.state()) != ("cache", list(self.service.items_held.items())):
                 await asyncio.sleep(0.01)
 
+    async def ordered(self) -> None:
+        """Wait until the service has shown which order it keeps, and had time to tell otherwise."""
+        async with asyncio.timeout(10):
+            while self.cache.explain(KEY)["order"] == "unknown":
+                await asyncio.sleep(0.01)
+
     async def undoubted(self) -> None:
         """Wait, without any read, until the copy is vouched for."""
         async with asyncio.timeout(10):

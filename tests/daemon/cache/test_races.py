@@ -86,6 +86,7 @@ async def test_our_own_write_does_not_win_over_a_listing_that_may_be_newer(bench
 async def test_our_own_write_does_not_go_behind_what_a_listing_shows_after_it(bench: Bench) -> None:
     bench.service.publish_elsewhere("a", "moved")
     await bench.settled()
+    await bench.ordered()
 
     async def overtaken() -> None:
         bench.service.publish_elsewhere("z", "theirs", told=False)
@@ -162,6 +163,7 @@ async def test_an_overwrite_shows_where_it_goes_on_this_service(bench: Bench) ->
     bench.service.publish_elsewhere("a", "moved")
 
     await bench.settled()
+    await bench.ordered()
 
     assert [row[0] for row in (await bench.state())[1]] == ["b", "c", "a"]
     assert bench.cache.explain(KEY)["order"] == "publish"
@@ -170,6 +172,7 @@ async def test_an_overwrite_shows_where_it_goes_on_this_service(bench: Bench) ->
 async def test_an_event_that_only_adds_the_publisher_keeps_what_was_made_of_the_payload(bench: Bench) -> None:
     bench.service.publish_elsewhere("a", "moved")
     await bench.settled()
+    await bench.ordered()
 
     bench.service.tell(wire("a", "moved", publisher="romeo@localhost"))
     await bench.service.drained(KEY)
