@@ -123,10 +123,12 @@ class Applier(Part):
             node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
             if known is not None and known != told and not node.link.order:
                 node.settle.overwritten(item.id, await self._behind(node, item.id), event.at)
+            elif placed and known == told and not node.link.order:
+                node.settle.doubt_order(item.id)  # published again, or told twice
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
             expected = event.delayed or node.record.copy is Copy.HEAD
-            if item_id not in held and not expected and not (last and last[1] is None):
+            if item_id not in held and not expected and not (last and last.digest is None):
                 node.punch("an item that is not held was retracted")
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
@@ -227,10 +229,10 @@ class Applier(Part):
             self.verify(node)
         last = node.settle.last_event(item.id)
         ours = [payload.digest(item.xml, publisher) for publisher in ("", node.key.account)]  # as our event may be told
-        if last and last[0] >= confirmation.sent_at and last[1] not in ours:
+        if last and last.at >= confirmation.sent_at and last.digest not in ours:
             node.settle.doubt(item.id, confirmation.taken_at)
             node.changed()
-        elif not (last and last[0] >= confirmation.sent_at) and not node.hidden:
+        elif not (last and last.at >= confirmation.sent_at) and not node.hidden:
             held = await self._store.digests(node.record.number, [item.id])
             placed = item.id not in held or node.link.order != "creation"
             raced = node.settle.covered_since(item.id, confirmation.sent_at)  # by an answer that may be the newer one
@@ -247,7 +249,7 @@ class Applier(Part):
     async def confirm_retract(self, node: Node, item_id: str, confirmation: Confirmation) -> None:
         """Our own retraction was confirmed."""
         last = node.settle.last_event(item_id)
-        if last and last[0] >= confirmation.sent_at and last[1] is not None:
+        if last and last.at >= confirmation.sent_at and last.digest is not None:
             node.settle.doubt(item_id, confirmation.taken_at)
             node.changed()
         else:

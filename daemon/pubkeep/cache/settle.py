@@ -21,6 +21,7 @@ All times are boottime seconds given by the caller: nothing here waits or looks 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import NamedTuple
 
 from pubkeep.cache.order import Lesson
 from pubkeep.model import REMEMBERED
@@ -35,6 +36,16 @@ class _Doubt:
     attempts: int = 0
 
 
+class Said(NamedTuple):
+    """What an event said of an id."""
+
+    at: float
+    digest: bytes | None
+    """None: it was retracted."""
+    placed: bool
+    """It put the id at the end of the order."""
+
+
 @dataclass(slots=True)
 class Settle:
     """What is in doubt about one node."""
@@ -42,8 +53,8 @@ class Settle:
     fan_out: float
     """D: how much later than it can be read a change may be told, in seconds."""
     _doubts: dict[str, _Doubt] = field(default_factory=dict)
-    _named: dict[str, tuple[float, bytes | None]] = field(default_factory=dict)
-    """id -> (when, digest; None for a retraction) of its last event, oldest first."""
+    _named: dict[str, Said] = field(default_factory=dict)
+    """id -> what its last event said, oldest first."""
     _covered: list[tuple[float, frozenset[str] | None]] = field(default_factory=list)
     """(taken_at, ids; None for all) of recent answers."""
     _watched: list[float] = field(default_factory=list)
@@ -77,12 +88,12 @@ class Settle:
         """
         self.lesson.forget(at, self.fan_out)
         before = self._named.pop(item_id, None)
-        self._named[item_id] = (at, digest)
+        self._named[item_id] = Said(at, digest, placed)
         self._forget_before(at)
         covered = not own and self.covered_since(item_id, at - self.fan_out)
         doubtful = (
             not usable
-            or (before is not None and at - before[0] < self.fan_out and before[1] != digest)
+            or (before is not None and at - before.at < self.fan_out and before.digest != digest)
             or item_id in self._doubts
             or (not same and covered)
         )
@@ -132,13 +143,13 @@ class Settle:
         start = sent_at - self.fan_out
         racing = {
             item_id
-            for item_id, (at, digest) in self._named.items()
-            if start <= at <= taken_at
+            for item_id, said in self._named.items()
+            if start <= said.at <= taken_at
             and (ids is None or item_id in ids)
-            and (item_id in self._doubts or shown.get(item_id) != digest)
+            and (item_id in self._doubts or shown.get(item_id) != said.digest)
         }
         for item_id in racing:
-            self.doubt(item_id, self._named[item_id][0])
+            self.doubt(item_id, self._named[item_id].at)
         self._covered = [entry for entry in self._covered if taken_at - entry[0] < REMEMBERED]
         if self.fan_out:
             self._covered.append((taken_at, None if ids is None else frozenset(ids)))
@@ -172,13 +183,17 @@ class Settle:
             return bool(self._doubts or self.order_ids)
         return bool(self._doubts) and any(item_id in self._doubts for item_id in ids)
 
-    def last_event(self, item_id: str) -> tuple[float, bytes | None] | None:
-        """When the id was last named and the digest it had (None: retracted); None if not lately."""
+    def last_event(self, item_id: str) -> Said | None:
+        """What the last event said of the id; None if none came lately."""
         return self._named.get(item_id)
 
     def named_since(self, moment: float) -> frozenset[str]:
         """The ids that events named at or after this moment."""
-        return frozenset(item_id for item_id, (at, _) in self._named.items() if at >= moment)
+        return frozenset(item_id for item_id, said in self._named.items() if said.at >= moment)
+
+    def placed_ids(self, moment: float) -> frozenset[str]:
+        """The ids that events put at the end of the order at or after this moment."""
+        return frozenset(item_id for item_id, said in self._named.items() if said.at >= moment and said.placed)
 
     def due(self, now: float) -> list[str]:
         """The ids to be asked for now, at most 100."""
@@ -227,6 +242,6 @@ class Settle:
     def _forget_before(self, now: float) -> None:
         limit = min([now - REMEMBERED, *self._watched]) - self.fan_out
         for item_id in list(self._named):
-            if self._named[item_id][0] >= limit:
+            if self._named[item_id].at >= limit:
                 break
             del self._named[item_id]

@@ -95,7 +95,9 @@ class Lister(Part):
                     outcome = await self._unproved(node, pager, doubt, limit)
                 else:
                     assert pager.sent_at is not None
-                    walk = _Walk(list(pager.ids), racing, epoch, pager.sent_at, listing.taken_at, Copy.WHOLE)
+                    walk = _Walk(
+                        list(pager.ids), racing, epoch, pager.sent_at, listing.taken_at, Copy.WHOLE, pager.pages > 1
+                    )
                     outcome = await self._swap(node, walk, report)
 
         under_way: list[asyncio.Task[None]] = []
@@ -151,7 +153,9 @@ class Lister(Part):
                 shown |= await self._store_part(node, head[start : start + BATCH], named, report)
             racing = node.settle.answered(listing.sent_at, listing.taken_at, None, shown)
             copy = Copy.WHOLE if len(items) <= number and count <= len(items) else Copy.HEAD
-            walk = _Walk([item.id for item in head], racing, epoch, listing.sent_at, listing.taken_at, copy)
+            walk = _Walk(
+                [item.id for item in head], racing, epoch, listing.sent_at, listing.taken_at, copy, several=False
+            )
             outcome = await self._swap(node, walk, report)
 
         began = self._clock.boottime()
@@ -232,6 +236,9 @@ class Lister(Part):
         node.settle.clear(keep=walk.racing)
         for item_id in walk.racing.difference(listed).intersection(held):
             node.settle.doubt_order(item_id)  # it may be another one of this name
+        if walk.several or node.settle.fan_out:
+            for item_id in node.settle.placed_ids(walk.sent_at):
+                node.settle.doubt_order(item_id)  # before it was listed, or after that
         node.proof, node.hole, node.emptied_at = Proof(walk.epoch, walk.sent_at), "", None
         node.changed()
         self._applier.committed(node, applied)
@@ -259,12 +266,14 @@ class _Walk:
     taken_at: float
     """When its last answer was taken."""
     copy: Copy
+    several: bool
+    """Whether it took several pages, of several moments."""
 
 
 def _agrees(node: Node, item: NewItem) -> bool:
     """Whether the last event said the same."""
     last = node.settle.last_event(item.id)
-    return last is not None and last[1] == item.digest
+    return last is not None and last.digest == item.digest
 
 
 def _if_other(remaining: list[str], held: dict[str, bytes], removals: list[str]) -> list[str] | None:

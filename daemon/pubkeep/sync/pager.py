@@ -33,6 +33,7 @@ class Pager:
     fault: str = ""
     """Why these pages can prove nothing."""
     ended: bool = False
+    pages: int = 0
     _after: str | None = None
     _first_count: int | None = None
     _last_count: int | None = None
@@ -47,6 +48,7 @@ class Pager:
 
     def take(self, listing: Listing) -> tuple[WireItem, ...]:
         """Take the answer to the last query. Returns its items; none of them was seen before."""
+        self.pages += 1
         first_page = self.sent_at is None
         if first_page:
             self.sent_at = listing.sent_at

@@ -55,7 +55,8 @@ class Settler(Part):
             if new_items or removals:
                 node.decided_at = listing.taken_at
                 node.settle.lesson.forget(listing.taken_at, node.settle.fan_out)
-                if any((node.settle.last_event(i) or (0.0, b""))[1] is not None for i in removals):
+                said = [node.settle.last_event(i) for i in removals]
+                if any(each is None or each.digest is not None for each in said):
                     node.punch("an item was gone without a word")
                 await self._applier.write(node, new_items, removals=removals)
 

@@ -129,6 +129,31 @@ async def test_new_items_in_another_order_than_their_events_are_put_right(bench:
     await bench.settled()
 
 
+async def test_an_item_published_again_unchanged_while_it_is_listed_stands_where_it_moved_to(bench: Bench) -> None:
+    bench.service.publish_elsewhere("a", "moved")
+    await bench.settled()
+    await bench.ordered()
+
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("b", "2")
+
+    bench.service.between = overtaken
+    await bench.synchronise()
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [("c", "3"), ("a", "moved"), ("b", "2")])
+
+
+async def test_an_item_published_again_unchanged_may_have_moved(bench: Bench) -> None:
+    await asyncio.sleep(2 * FAN_OUT)  # no listing covers what comes
+    bench.service.publish_elsewhere("b", "2")
+
+    await bench.service.drained(KEY)
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [("a", "1"), ("c", "3"), ("b", "2")])
+
+
 async def test_a_listing_without_the_item_whose_place_is_in_doubt_does_not_settle_the_order(bench: Bench) -> None:
     for item_id in ("d", "e"):
         bench.service.publish_elsewhere(item_id, "new")
