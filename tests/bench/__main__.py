@@ -193,7 +193,7 @@ async def hostility() -> None:
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
         cost = json.loads(output)
-        line(f"hostile: {kind}", f"{cost['pause']:.0f} ms {cost['growth']:.0f} MB", "50 ms 32 MB")
+        line(f"hostile: {kind}", f"{cost['work']:.0f} ms {cost['growth']:.0f} MB", "50 ms 32 MB")
 
 
 async def main() -> None:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What 50 MB of hostility cost. Figures are for `make bench`; here only what no machine's mood explains is asserted."""
+"""What 50 MB of hostility cost: all figures are for `make bench`; here is asserted what no machine's mood explains."""
 
 import asyncio
 import json
 import sys
+from typing import Any
 
 import pytest
 
 from tests.fixtures.flood import FLOODS
 
 pytestmark = pytest.mark.slow
+PAUSE, ATTEMPTS = 50, 3
+"""Milliseconds of processor time at a stretch; a neighbour who takes the caches away is there once, not thrice."""
 ENDS = {
     "text": "more than 8 MiB beside its items",
     "elements": "too many elements for its size",
@@ -25,17 +28,29 @@ ENDS = {
     "items full of elements": "too many elements for its size",
     "comments": "more than 8 MiB beside its items",
     "stanzas": "taken",
+    "malformed": "the XML is malformed",
+    "billion laughs": "a document type",
+    "long entities": "a document type",
+    "external entity": "a document type",
 }
 
 
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_a_flood_costs_little_memory_and_lets_others_run(kind: str) -> None:
+    costs = [await cost_of(kind)]
+    while costs[-1]["work"] >= PAUSE and len(costs) < ATTEMPTS:
+        costs.append(await cost_of(kind))
+
+    assert ENDS[kind] in costs[0]["end"]
+    assert costs[0]["growth"] < 32
+    assert costs[-1]["work"] < PAUSE  # unbounded parsing of these took 1,500 to 8,800
+
+
+async def cost_of(kind: str) -> dict[str, Any]:
+    """What the fixture measured, in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.fixtures.flood", kind), stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
-    cost = json.loads(output)
-
-    assert ENDS[kind] in cost["end"]
-    assert cost["growth"] < 32
-    assert cost["pause"] < 500  # ten times what is aimed at: unbounded parsing of these took 1,500 to 8,800
+    cost: dict[str, Any] = json.loads(output)
+    return cost

@@ -45,6 +45,7 @@ WRAPPERS = (
 )
 OLD = "<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z'/>"
 NUMBER = 1000
+CONTACTS = ("dave@localhost", "erin@localhost")
 
 
 def entry(title: str) -> str:
@@ -77,15 +78,17 @@ class Bench:
     def __init__(self, server: FakeServer, sessions: Sessions, store: Store, cache: Cache) -> None:
         self.server, self.sessions, self.store, self.cache = server, sessions, store, cache
         self.held = {"a": entry("1"), "b": entry("2")}
+        self.held_by: dict[str, dict[str, str]] = {KEY.service: self.held}
         self.changes: list[NodeChange] = []
 
     def answer(self, iq: Element) -> str:
         """What the service answers."""
         asked = next(iter(iq[0]), iq[0])
         name, inner = asked.tag.partition("}")[2], ""
+        held = self.held_by.get(iq.get("to", ""), {})
         if name == "items":
-            wanted = [each.get("id", "") for each in asked] or list(self.held)
-            inner = "".join(f"<item id='{each}'>{self.held[each]}</item>" for each in wanted if each in self.held)
+            wanted = [each.get("id", "") for each in asked] or list(held)
+            inner = "".join(f"<item id='{each}'>{held[each]}</item>" for each in wanted if each in held)
             inner = f"<items node='{KEY.node}'>{inner}</items>"
         elif name in ("subscribe", "subscriptions"):
             inner = f"<subscription jid='alice@localhost/pubkeep-1' node='{KEY.node}' subscription='subscribed'/>"
@@ -99,15 +102,15 @@ class Bench:
             await self.server.fence()
         await self.sessions.drained(KEY)
 
-    async def rows(self) -> dict[str, str]:
+    async def rows(self, key: NodeKey = KEY) -> dict[str, str]:
         """What the database holds."""
-        (record,) = [each for each in await self.store.nodes(KEY.account) if each.key == KEY]
+        (record,) = [each for each in await self.store.nodes(key.account) if each.key == key]
         page = await self.store.page(record, limit=NUMBER * 3)
         return {row.id: row.title for row in page.items}
 
-    async def synced(self) -> None:
-        async with asyncio.timeout(10):
-            while (await self.cache.get_items(KEY, ItemsRequest())).state is not NodeState.SYNCED:
+    async def synced(self, key: NodeKey = KEY) -> None:
+        async with asyncio.timeout(30):
+            while (await self.cache.get_items(key, ItemsRequest())).state is not NodeState.SYNCED:
                 await asyncio.sleep(0.01)
 
 
@@ -116,6 +119,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     clock, analysers = Clock(), Registry()
     load_entry_points(analysers)
     async with FakeServer() as server:
+        server.roster = CONTACTS
         store = await Store.open(tmp_path / "s" / "pubkeep.db", clock)
         address = {"host": "127.0.0.1", "port": server.port, "tls": "allow-plaintext"}
         account = await store.add_account(KEY.account, "pubkeep-1", uid=0, enabled=True, **address)  # type: ignore[arg-type]
@@ -189,6 +193,23 @@ async def test_what_is_said_of_the_accounts_own_node_is_not_said_of_one_elsewher
 
     assert await bench.rows() == before
     assert [change for change in bench.changes if change.key == KEY] == []
+
+
+async def test_a_contact_says_nothing_of_the_node_of_another_contact(bench: Bench) -> None:
+    keys = [KEY._replace(service=contact) for contact in CONTACTS]
+    for number, key in enumerate(keys):
+        bench.held_by[key.service] = {"a": entry(f"{number} of {key.service}")}
+        await bench.send([message(f"<items node='{KEY.node}'><item id='a'>{entry('x')}</item></items>", key.service)])
+        await bench.synced(key)
+    hers, his = keys
+    before = await bench.rows(hers)
+    bench.changes.clear()
+
+    await bench.send([message(inner, his.service) for inner, _, _ in events()[:300]])
+
+    assert await bench.rows(hers) == before == {"a": f"0 of {hers.service}"}
+    assert {change.key for change in bench.changes} <= {his}
+    assert (await bench.cache.get_items(hers, ItemsRequest())).source == "cache"
 
 
 async def test_of_a_thousand_old_events_none_is_taken_for_a_value(bench: Bench) -> None:
