@@ -23,6 +23,7 @@ from tests.fixtures.daemon import DaemonProcess
 from tests.fixtures.flood import FLOODS
 from tests.fixtures.prosody import Prosody
 from tests.fixtures.servers import PASSWORD
+from tests.simulation.ordinary import ordinary
 from tests.system.demo import ready
 from tests.system.test_paging import EXT
 
@@ -196,6 +197,16 @@ async def hostility() -> None:
         line(f"hostile: {kind}", f"{cost['work']:.0f} ms {cost['growth']:.0f} MB", "50 ms 32 MB")
 
 
+def hour() -> None:
+    """Where answers come from in an hour of ordinary life, and what the services are asked for it (simulated)."""
+    counted = ordinary()
+    reads = sum(number for what, number in counted.items() if what.startswith("reads"))
+    requests = sum(number for what, number in counted.items() if what.startswith("asks "))
+    line("an ordinary hour: reads from the cache", f"{counted['reads_cache'] / reads:.0%} of {reads}", "90 %")
+    line("items requests sent in it / one for each read", f"{requests} {requests / reads:.2f}x", "1x")
+    line("answers to requests of any kind", f"{counted['answers']}", "-")
+
+
 async def main() -> None:
     """Everything, on one bus and one Prosody."""
     print(f"{LIBRARY}, Python {sys.version.split()[0]}", flush=True)
@@ -234,3 +245,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    hour()

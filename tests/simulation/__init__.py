@@ -7,5 +7,6 @@
 * network.py   the stream to them: races, losses, cuts
 * oracle.py    what every answer must be; knows nothing of the cache but the answers it gives
 * world.py     other people's writes, readers, own writes and faults, all from one seed
+* ordinary.py  an hour without surprises
 * __main__.py  `python -m tests.simulation --seeds 300`
 """

@@ -320,6 +320,11 @@ class Known:
             return True
         return self._too_old(node, proof, self._clock.boottime()) or proof.epoch != node.link.epoch
 
+    def grows_old(self, node: Node, seconds: float) -> bool:
+        """Whether its proof, which holds now, will have become too old in so many seconds."""
+        proof, now = node.proof, self._clock.boottime()
+        return proof is not None and not self.needs_proof(node) and self._too_old(node, proof, now + seconds)
+
     def _too_old(self, node: Node, proof: Proof, now: float) -> bool:
         """A proof grows old where changes of some kind may be kept to itself by the service."""
         return bool(node.untold) and now - proof.verified_at > self.max_age(node)

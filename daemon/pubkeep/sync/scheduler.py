@@ -333,7 +333,10 @@ class Scheduler(Part):
         self.want(node)  # which ends them, or has its delays
 
     def _renew_leases(self, now: float) -> None:
-        """Services read lately get a round trip, so that the next read need not wait for one."""
+        """Services read lately get a round trip, and nodes a new proof in time, so that the next read need not wait."""
+        for node in self._known.nodes():
+            if now - node.read_at < READ_LATELY and self._known.grows_old(node, 2 * LEASE_EVERY):
+                self.want(node)
         for account, nodes in self._read_lately(now).items():
             if self._known.live(account):
                 for node in nodes:
