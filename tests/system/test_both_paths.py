@@ -2,7 +2,7 @@
 """One meaning for GetItems: the copy and the service give the same rows and the same meta for the same request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pubkeep.config import CacheSettings
 from pubkeep.errors import PubkeepError
 from pubkeep.model import ItemRow
-from pubkeep.questions import Answer, ItemsRequest
+from pubkeep.questions import Answer, Freshness, ItemsRequest
 from tests.fixtures.author import Author
 from tests.fixtures.backend import Backend
 from tests.fixtures.component import JID, NODE, serving
@@ -27,6 +27,11 @@ NUMBER = 120
 """More than a page of RSM, and more than the newest 50."""
 OVERWRITTEN = ("i3", "i111")
 """Where the order is that of the last publish, these are the newest."""
+VANISHED = "vanished"
+"""An item that was retracted."""
+ODD = ("é&<'\"> 🙂", "a b", "i/?#%41", "x" * 500)
+SMALL: dict[str, tuple[str, ...]] = {"empty": (), "one": ("i0",), "odd!name é": ODD}
+"""Other nodes of the real servers, and their items."""
 SILENT = ("opaque", "truncate")
 """These have seen no overwrite, so nobody knows their order."""
 
@@ -38,17 +43,22 @@ class Place:
         self.kind = kind
         self._runner, self._backend, self._service = runner, backend, service
 
-    def both(self, request: ItemsRequest) -> tuple[Answer | str, Answer | str]:
+    def both(self, request: ItemsRequest, node: str = NODE) -> tuple[Answer | str, Answer | str]:
         """What the copy says, and what the service says; an error in words."""
-        return self._runner.run(self._both(request))
+        cached, asked = self.each([request, replace(request, freshness="service")], node)
+        return cached, asked
 
-    async def _both(self, request: ItemsRequest) -> tuple[Answer | str, Answer | str]:
-        await self._backend.synced(self._service, NODE)
-        return await self._one(request), await self._one(replace(request, freshness="service"))
+    def each(self, requests: Sequence[ItemsRequest], node: str = NODE) -> list[Answer | str]:
+        """What is said to each of them, one after the other."""
+        return self._runner.run(self._each(requests, node))
 
-    async def _one(self, request: ItemsRequest) -> Answer | str:
+    async def _each(self, requests: Sequence[ItemsRequest], node: str) -> list[Answer | str]:
+        await self._backend.synced(self._service, node)
+        return [await self._one(request, node) for request in requests]
+
+    async def _one(self, request: ItemsRequest, node: str) -> Answer | str:
         try:
-            return await self._backend.cache.get_items(self._backend.key(self._service, NODE), request)
+            return await self._backend.cache.get_items(self._backend.key(self._service, node), request)
         except PubkeepError as error:
             return f"{type(error).__name__}: {error}"
 
@@ -64,15 +74,27 @@ async def real(kind: str) -> AsyncIterator[tuple[Backend, str]]:
             await backend.settled(SERVICE, NODE)
             for item_id in OVERWRITTEN:
                 await bob.publish(SERVICE, NODE, item_id, entry(1000))
+            await bob.publish(SERVICE, NODE, VANISHED, entry(1001))
+            await bob.retract(SERVICE, NODE, VANISHED)
             await backend.settled(SERVICE, NODE)
+            for node, ids in SMALL.items():
+                await bob.create(SERVICE, node, max_items="1000", access_model="open")
+                for item_id in ids:
+                    await bob.publish(SERVICE, node, item_id, entry(7))
+                await backend.cache.synchronise(backend.key(SERVICE, node))
+                await backend.settled(SERVICE, node)
             yield backend, SERVICE
 
 
 @asynccontextmanager
-async def component(lie: str) -> AsyncIterator[tuple[Backend, str]]:
+async def component(lie: str, number: int = NUMBER) -> AsyncIterator[tuple[Backend, str]]:
     """A node of a service that pages."""
     with running(MAKERS["prosody"]()) as server:
-        async with serving(server, NUMBER, lie), Backend(server) as backend:
+        async with serving(server, number, lie) as remote, Backend(server) as backend:
+            await backend.cache.synchronise(backend.key(JID, NODE))
+            await backend.settled(JID, NODE)
+            await remote.publish(VANISHED, "1001")
+            await remote.retract(VANISHED)
             await backend.settled(JID, NODE)
             yield backend, JID
 
@@ -88,14 +110,20 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         runner.run(stack.aclose())
 
 
-def same(place: Place, request: ItemsRequest) -> None:
+def same(place: Place, request: ItemsRequest, node: str = NODE) -> None:
     """Both paths give the same rows, the same meta or the same error; index and count are left out or are the same."""
-    cached, asked = place.both(request)
+    cached, asked = place.both(request, node)
 
+    alike(cached, asked)
+    if isinstance(cached, Answer) and isinstance(asked, Answer):
+        assert (cached.source, cached.stale, asked.source, asked.stale) == ("cache", False, "service", False)
+
+
+def alike(cached: Answer | str, asked: Answer | str) -> None:
+    """They say the same of the node."""
     if isinstance(cached, str) or isinstance(asked, str):
         assert cached == asked
         return
-    assert (cached.source, cached.stale, asked.source, asked.stale) == ("cache", False, "service", False)
     ours, theirs = cached.page, asked.page
     assert [replace(row, extra={}) for row in ours.items] == [replace(row, extra={}) for row in theirs.items]
     assert [told(row) for row in ours.items] == [told(row) for row in theirs.items]
@@ -132,6 +160,12 @@ LISTED: dict[str, ItemsRequest] = {
     "after one that was written again": ItemsRequest(after="i3", max=3),
     "after nothing": ItemsRequest(after=""),
     "after an unknown one": ItemsRequest(after="nothing"),
+    "before one that vanished": ItemsRequest(before=VANISHED),
+    "after one that vanished": ItemsRequest(after=VANISHED, max=3),
+    "one that vanished": ItemsRequest(ids=(VANISHED, "i1")),
+    "none before": ItemsRequest(before="i50", max=0),
+    "none after": ItemsRequest(after="i50", max=0),
+    "none from a position": ItemsRequest(index=50, max=0),
     "index": ItemsRequest(index=0),
     "index in the middle": ItemsRequest(index=99, max=3),
     "index of the last": ItemsRequest(index=NUMBER - 1),
@@ -148,10 +182,60 @@ LISTED: dict[str, ItemsRequest] = {
     "no payload": ItemsRequest(format="none", extra=True),
 }
 
+SOME: dict[str, ItemsRequest] = {
+    **{words: LISTED[words] for words in ("nothing", "none", "the newest", "all and more", "no ids", "before nothing")},
+    **{f"position {place}": ItemsRequest(index=place) for place in (0, 1, 4)},
+    **{f"before {item_id}": ItemsRequest(before=item_id) for item_id in ("i0", "nothing", *ODD)},
+    **{f"after {item_id}": ItemsRequest(after=item_id, max=2) for item_id in ("i0", "nothing", *ODD)},
+    "ids": ItemsRequest(ids=("nothing", *reversed(ODD), "i0")),
+    "few": ItemsRequest(max=2, extra=True, format="both"),
+    "cut": ItemsRequest(max_bytes=1),
+}
+"""For nodes of a few items."""
+
 
 @pytest.mark.parametrize("words", LISTED)
 def test_both_paths_give_the_same_answer(place: Place, words: str) -> None:
     same(place, LISTED[words])
+
+
+@pytest.mark.parametrize("place", list(MAKERS), indirect=True)
+def test_both_paths_give_the_same_answer_for_small_nodes(place: Place) -> None:
+    for node in SMALL:
+        for request in SOME.values():
+            same(place, request, node)
+
+
+@pytest.mark.parametrize("kind", ["opaque", "truncate"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_both_paths_give_the_same_answer_of_a_component_with_hardly_any_items(kind: str, number: int) -> None:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        backend, service = runner.run(stack.enter_async_context(component(kind, number)))
+        place = Place(kind, runner, backend, service)
+
+        for request in SOME.values():
+            same(place, request)
+        runner.run(stack.aclose())
+
+
+FRESH: list[tuple[Freshness, int | None]] = [
+    *(("auto", age) for age in (None, 0, 60)),
+    ("cache", None),
+    ("quick", None),
+    *(("service", age) for age in (None, 0, 60)),
+]
+
+
+def test_every_freshness_gives_the_same_answer(place: Place) -> None:
+    for words in ("nothing", "none", "ids", "before", "after, few", "index beyond", "after an unknown one", "json"):
+        answers = place.each([replace(LISTED[words], freshness=how, max_age=age) for how, age in FRESH])
+
+        for (how, age), answer in zip(FRESH, answers, strict=True):
+            alike(answers[0], answer)
+            if isinstance(answer, Answer):
+                source = "service" if how == "service" else "cache"
+                assert (answer.source, answer.stale) == (source, False), (words, how, age)
 
 
 def test_the_order_that_a_service_keeps_is_learnt_from_what_it_shows(place: Place) -> None:
