@@ -115,7 +115,7 @@ class Daemon:
             self._store, self._sessions, cache, self._settings.accounts, self._clock, normalise
         )
         self._sessions.listener, self._sessions.tell = cache, accounts.tell
-        self._sessions.interests = analysers.interests()
+        await self._sessions.interested(analysers.interests())
         self._core = Core(accounts, cache, analysers, jobs)
         tree.attach(self._core)
         await accounts.open()

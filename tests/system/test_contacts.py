@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pubkeep.model import NodeState
 from pubkeep_bridge.client import Account
 from tests.fixtures.author import Author
+from tests.fixtures.backend import Backend
+from tests.fixtures.every_server import on_every_server
 from tests.fixtures.servers import Server
 from tests.system.conftest import BLOG, World, entry, until
 
@@ -78,6 +81,34 @@ async def test_a_contacts_node_is_kept_and_goes_with_the_contact(world: World, e
         return await state(world, BOB) == ""
 
     await until(forgotten)
+
+
+@on_every_server
+async def test_only_what_an_analyser_wants_is_sent_to_us_and_what_another_one_wants_from_then_on(
+    server: Server, elsewhere: Author
+) -> None:
+    async with Backend(server) as alice:
+        key = alice.key("", "urn:test:first")
+        for node in ("urn:test:first", "urn:test:second"):
+            await elsewhere.publish(alice.jid, node, "one", "<thing xmlns='urn:x'/>")
+        await elsewhere.publish(alice.jid, BLOG, "one", entry(1))
+        await alice.synced("", BLOG)
+        before = alice.state("", "urn:test:first"), alice.cache.explain(key)["account_dropped"]
+
+        declaration = {"name": "first", "type": "first", "node": "urn:test:first", "to_sync": True}
+        alice.analysers.register_analyser(declaration)
+        await alice.sessions.interested(alice.analysers.interests())
+
+        async def kept() -> bool:
+            await elsewhere.publish(alice.jid, "urn:test:second", "two", "<thing xmlns='urn:x'/>")
+            await elsewhere.publish(alice.jid, "urn:test:first", "two", "<thing xmlns='urn:x'/>")
+            return alice.state("", "urn:test:first") is not NodeState.UNKNOWN
+
+        await until(kept)  # when the server knows of our new interest, nobody says
+
+        assert before == (NodeState.UNKNOWN, [])
+        assert alice.state("", "urn:test:second") is NodeState.UNKNOWN
+        assert alice.cache.explain(key)["account_dropped"] == []
 
 
 async def test_who_is_no_contact_is_not_listened_to(world: World, bob: Author, elsewhere: Author) -> None:

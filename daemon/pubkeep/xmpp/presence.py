@@ -25,14 +25,29 @@ class Presence:
     def __init__(self, stream: Stream, interests: Iterable[str], contacts: Callable[[frozenset[str]], None]) -> None:
         self._stream = stream
         self._contacts = contacts
-        for node in interests:
+        self._interests = frozenset(interests)
+        for node in self._interests:
             stream.plugin["xep_0030"].add_feature(f"{node}+notify")
         stream.add_event_handler("roster_update", self._roster)
 
-    async def announce(self) -> None:
-        """After the login: capabilities first, since the first presence tells them; then the roster."""
+    async def interested(self, interests: frozenset[str], *, online: bool) -> None:
+        """Other nodes are wanted: who is online says so (XEP-0115 5). Prosody sends the last items of the new ones."""
+        disco = self._stream.plugin["xep_0030"]
+        for node in self._interests - interests:
+            await disco.del_feature(feature=f"{node}+notify")
+        for node in interests - self._interests:
+            disco.add_feature(f"{node}+notify")
+        self._interests = interests
+        if online:
+            await self._tell()
+
+    async def _tell(self) -> None:
         await self._stream.plugin["xep_0115"].update_caps(broadcast=False)
         self._stream.make_presence(ppriority=PRIORITY).send()
+
+    async def announce(self) -> None:
+        """After the login: capabilities first, since the first presence tells them; then the roster."""
+        await self._tell()
         try:
             await self._stream.get_roster(timeout=REPLY)
         except (IqError, IqTimeout) as error:

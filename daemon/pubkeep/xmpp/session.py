@@ -105,6 +105,10 @@ class Session:
         if self._up is not None and not self._up.done():
             asyncio.get_running_loop().call_later(self._patience, self._lose_patience, self._up, self._stream.received)
 
+    async def interested(self, interests: frozenset[str]) -> None:
+        """Be notified of these nodes from now on, instead of those named before."""
+        await self._presence.interested(interests, online=self.online)
+
     async def stop(self) -> None:
         """Disconnect in order; what is open fails."""
         self._stopping = True

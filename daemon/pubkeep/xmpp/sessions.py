@@ -39,6 +39,11 @@ class Sessions:
             account, password, self._inbox, self.listener, self.tell, self._settings, self._clock, self.interests
         )
 
+    async def interested(self, interests: frozenset[str]) -> None:
+        """Be notified of these nodes of contacts from now on, in all sessions (XEP-0163 4)."""
+        self.interests = interests
+        await asyncio.gather(*(session.interested(interests) for session in self._sessions.values()))
+
     async def stop(self, account: str) -> None:
         """Disconnect in order and forget the session and its password."""
         self._suspended.pop(account, None)
