@@ -129,6 +129,27 @@ async def test_what_a_service_trims_without_a_word_goes_with_the_next_proof(bob:
     assert "trim" in answer.untold
 
 
+async def test_what_a_purge_leaves_behind_is_there_when_it_is_over(server: Server, carol: Backend, bob: Author) -> None:
+    node = f"{BLOG}/open"
+    await bob.create(SERVICE, node, max_items="50", access_model="open", publish_model="open")
+    await bob.publish(SERVICE, node, "his", entry(1))
+    async with Author(server, "alice") as alice:
+        await alice.publish(SERVICE, node, "hers", entry(2))  # ejabberd with SQL keeps it: she is not subscribed
+    await carol.settled(SERVICE, node)
+
+    await bob.owner(SERVICE, node, "purge")
+
+    async def equal() -> bool:
+        ours = await carol.synced(SERVICE, node)
+        return (
+            {row.id for row in ours.page.items}
+            == {item_id for item_id, _ in await bob.items(SERVICE, node)}
+            < {"his", "hers"}
+        )
+
+    await until(equal)
+
+
 async def test_a_contact_who_does_not_exist_is_an_error_and_leaves_no_row(carol: Backend, bob: Author) -> None:
     with pytest.raises((NotAllowed, NotFound, Unavailable)):  # Prosody says `forbidden` of nobody, too
         await carol.read("nobody@localhost", BLOG)
