@@ -59,6 +59,12 @@ async def ready(pubkeep: Pubkeep) -> None:
             return
 
 
+async def opened(pubkeep: Pubkeep) -> None:
+    """Wait until its database is open, which may take long on a busy machine."""
+    while (await pubkeep.status())["State"] != "ready":
+        await asyncio.sleep(0.02)
+
+
 async def fill(prosody: Prosody) -> int:
     """A blog and its comments, from the changelogs of this machine."""
     entries = posts(POSTS)
@@ -105,6 +111,7 @@ async def show(prosody: Prosody, bus: PrivateBus, daemon: DaemonProcess) -> None
     async with connect(bus.address) as pubkeep:
         await ready(pubkeep)
         say(f"pubkeepd owns its name after {(time.perf_counter() - started) * 1000:.0f} ms.")
+        await opened(pubkeep)
         alice = await pubkeep.add_account("alice@localhost", password=PASSWORD, host="127.0.0.1", port=prosody.port)
         await alice.online()
         say("alice@localhost is online.")

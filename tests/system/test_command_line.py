@@ -175,6 +175,8 @@ async def test_mistakes_say_what_to_do_and_have_their_status(pubkeep: Shell, wor
     status, _, errors = await pubkeep("publish", SERVICE, BLOG, typed="<a")
     assert status == 1
     assert "not well-formed XML" in errors
+    assert (await pubkeep("publish", SERVICE, BLOG, "-", typed="<a"))[2] == errors
+    assert (await pubkeep("publish", SERVICE, BLOG, "no.xml"))[2] == "pubkeep: no.xml: No such file or directory\n"
 
     world.daemon.stop()
     status, _, errors = await pubkeep("status")

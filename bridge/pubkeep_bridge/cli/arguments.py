@@ -57,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
     get.add_argument("--xml", action="store_true", help="print the payloads as they are")
 
     publish = add("publish", "publish items", node, "pubsub.example.org news entry.xml")
-    publish.add_argument("files", nargs="*", metavar="FILE", help="one payload each; standard input by default")
+    publish.add_argument(
+        "files", nargs="*", metavar="FILE", help="one payload each; by default, and as -, standard input"
+    )
     publish.add_argument("--id", action="append", metavar="ID", help="the item's id; once for each payload")
 
     retract = add("retract", "delete items at the service", node, "pubsub.example.org news 1f2e3d")

@@ -44,10 +44,14 @@ async def get(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     return DONE if answer.items else NOTHING
 
 
+def _contents(name: str) -> str:
+    return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+
+
 async def publish(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Publish files, or standard input."""
     account = await pubkeep.account(arguments.account)
-    payloads = [Path(name).read_text(encoding="utf-8") for name in arguments.files] or [sys.stdin.read()]
+    payloads = [_contents(name) for name in arguments.files or ["-"]]
     ids = await account.publish(service(arguments), arguments.node, payloads, ids=arguments.id)
     if arguments.json:
         render.document({"ids": ids})

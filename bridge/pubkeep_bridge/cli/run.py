@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         return NO_DAEMON
     except (NotRunning, NotReady) as error:
         return _say(error, NO_DAEMON)
-    except (PubkeepError, OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        return _say(f"{error.filename}: {error.strerror}" if error.filename else error, FAILED)
+    except (PubkeepError, UnicodeDecodeError) as error:
         return _say(error, FAILED)
     return status
 
@@ -56,6 +58,6 @@ async def _run(arguments: argparse.Namespace) -> int:
         return status
 
 
-def _say(error: Exception, status: int) -> int:
+def _say(error: object, status: int) -> int:
     print(f"pubkeep: {error}", file=sys.stderr)
     return status
