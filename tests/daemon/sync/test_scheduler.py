@@ -15,7 +15,7 @@ from pubkeep.model import EventKind, ItemsQuery, Listing, NodeEvent, NodeKey
 from pubkeep.questions import ItemsRequest, NodeFilter
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Job, Jobs
-from pubkeep.sync.scheduler import PACE
+from pubkeep.sync.scheduler import DAY, PACE
 from tests.daemon.cache.conftest import Ahead
 from tests.daemon.cache.service import KEY, FakeService, wire
 
@@ -103,13 +103,14 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """A parameter is the share that is listed anew each day."""
     clock = Ahead()
     store = await Store.open(tmp_path / "s" / "pubkeep.db", clock)
     await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
     crowd, analysers = Crowd(clock), Registry()
     load_entry_points(analysers)
-    settings = CacheSettings(fan_out=0.0, concurrent_syncs=TOGETHER)
+    settings = CacheSettings(fan_out=0.0, concurrent_syncs=TOGETHER, scrub=getattr(request, "param", 1.0))
     cache = Cache(store, crowd, analysers, Jobs(clock), clock, settings)
     crowd.listener = cache
     crowd.items_held = {"a": "1", "b": "2"}
@@ -203,3 +204,29 @@ async def test_a_service_with_many_nodes_does_not_hold_up_one_with_few(bench: Be
     await bench.until(lambda: bench.crowd.under_way == TOGETHER)
 
     assert few[0] in bench.crowd.listed
+
+
+async def scrubbed(bench: Bench, days: float) -> list[NodeKey]:
+    """What is listed anew in so much time, though nobody reads and nothing happens."""
+    bench.crowd.listed.clear()
+    for _ in range(round(days * 8)):
+        bench.clock.forward += DAY / 8
+        bench.cache._scheduler._wake.set()
+        await asyncio.sleep(0.05)
+    return list(bench.crowd.listed)
+
+
+async def test_a_share_of_all_is_listed_anew_each_day_though_nobody_reads_it(bench: Bench) -> None:
+    keys = await bench.keep("one.localhost", 4)
+
+    listed = await scrubbed(bench, 2)
+
+    assert set(listed) == set(keys)
+    assert len(keys) <= len(listed) <= 3 * len(keys)
+
+
+@pytest.mark.parametrize("bench", [0.0], indirect=True)
+async def test_where_no_share_is_wanted_nothing_is_listed_anew(bench: Bench) -> None:
+    await bench.keep("one.localhost", 4)
+
+    assert await scrubbed(bench, 2) == []
