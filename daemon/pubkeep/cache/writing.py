@@ -138,8 +138,10 @@ class Writer(Part):
         state = await self._sessions.client(key.account).subscribe(key)
         await self._store.save_leftover(key, left=False)
         if node is not None and node is self._known.node(key):
-            if not node.subscribe(state, endings) or node.hole:
+            if node.subscribed_epoch != node.link.epoch:
+                node.punch("not subscribed until now")  # also for a listing that is under way
                 self._scheduler.want(node, urgent=True)
+            node.subscribe(state, endings)
             await self._applier.save(node, subscribed=True)
         return state
 

@@ -176,6 +176,21 @@ async def test_a_subscription_that_goes_while_it_is_looked_for_is_made_again(ben
     assert bench.service.subscribed
 
 
+async def test_a_listing_during_which_there_was_no_subscription_proves_nothing(bench: Bench) -> None:
+    async def interrupted() -> None:
+        await bench.cache.writer.unsubscribe(KEY)
+        bench.service.publish_elsewhere("d", "4", told=False)
+        await bench.cache.writer.subscribe(KEY)
+
+    bench.service.between = interrupted  # the service has read its table, and the answer comes later
+    await bench.reconnect()
+    async with asyncio.timeout(10):
+        while (answer := await bench.read(freshness="cache")).stale:
+            await asyncio.sleep(0.01)
+
+    assert [row.id for row in answer.page.items] == ["a", "b", "c", "d"]
+
+
 async def test_a_copy_proved_without_a_subscription_is_proved_anew_with_one(bench: Bench) -> None:
     seen: list[tuple[str, bool, list[str]]] = []
 
