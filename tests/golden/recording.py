@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.fixtures.servers import Server
 from tests.golden.client import Client
-from tests.golden.script import FIRST, LAST, STEPS, SUBID, Step
+from tests.golden.script import STEPS
+from tests.golden.steps import FIRST, LAST, SUBID, Step
 
 FOLDER = Path(__file__).parent
 USERS = ("alice", "bob", "carol")

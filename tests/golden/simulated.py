@@ -4,7 +4,7 @@
 from xml.etree import ElementTree as ET
 
 from tests.golden.requests import SERVICE
-from tests.golden.script import BOB, PEP, Step
+from tests.golden.steps import BOB, PEP, Step
 from tests.simulation.oracle import History
 from tests.simulation.paging import Asked
 from tests.simulation.refusals import CLOSED, CONTACTS_ONLY, FORBIDDEN, Refusal

@@ -24,7 +24,8 @@ from tests.golden.essence import essence
 from tests.golden.recording import GOT, Recording, load
 from tests.golden.replay import ACCOUNT, Reader, Replay
 from tests.golden.requests import RSM, SERVICE
-from tests.golden.script import BOB, LOUD, MANY, NEWS, STEPS
+from tests.golden.script import STEPS
+from tests.golden.steps import BOB, LOUD, MANY, NEWS
 from tests.simulation.oracle import part
 
 SERVERS = ("prosody", "ejabberd", "ejabberd-sql")

@@ -112,6 +112,10 @@ class Network(_Subscriber):
             if not future.done():
                 future.set_exception(TimedOut("lost with the session") if write else Unavailable("lost"))
         self.listener.session_started(self.account)
+        for service in self.services.values():
+            for node in sorted(service.subscribed) if service.profile.last_item == "late" else ():
+                for notice in service.last(node, "put"):  # at our first presence, and without a delay
+                    self._tell(service, node, notice)
 
     def cut(self) -> None:
         self.stream.up = False

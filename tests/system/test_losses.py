@@ -183,6 +183,22 @@ async def test_what_is_published_in_a_node_made_anew_is_told(bob: Author, carol:
     await until(told)
 
 
+async def test_what_is_published_in_a_node_made_anew_while_we_were_away_is_told(bob: Author, carol: Backend) -> None:
+    await carol.sessions.suspend()
+    await bob.owner(SERVICE, BLOG, "delete")
+    await blog(bob, "Other")
+    await carol.sessions.wake()
+    await carol.settled(SERVICE, BLOG)
+
+    await bob.publish(SERVICE, BLOG, "later", entry(1, "Later"))
+
+    async def told() -> bool:
+        answer = await carol.read(SERVICE, BLOG, max=1000, freshness="cache")
+        return "later" in {row.id for row in answer.page.items}
+
+    await until(told, 4)
+
+
 async def test_who_loses_access_sees_nothing_and_who_regains_it_sees_all(bob: Author, carol: Backend) -> None:
     await bob.affiliate(SERVICE, BLOG, carol.jid, "outcast")
     with pytest.raises(NotAllowed):

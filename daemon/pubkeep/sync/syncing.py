@@ -86,8 +86,9 @@ class Syncer(Part):
 
         A subscription that an earlier session made is looked for before it is made again: ejabberd
         would give another subid for the same JID. It is looked for at each proof: with a node that is deleted and made
-        anew it goes, and ejabberd tells nobody. One that vanished is made again once; whoever ended it twice
-        within an hour means it.
+        anew it goes, and ejabberd tells nobody. Prosody lists it on all the same, and tells nothing: there it is
+        made again each time, which changes nothing where it stands. One that vanished is made again once; whoever
+        ended it twice within an hour means it.
         """
         node.settle.fan_out = node.link.fan_out
         for _ in range(AGAIN):
@@ -99,7 +100,9 @@ class Syncer(Part):
         epoch, endings, now = node.link.epoch, node.endings, self._clock.boottime()
         try:
             states = await client.subscriptions(node.key) if node.record.subscribed else ()
-            if "subscribed" in states:
+            if "subscribed" in states and not node.link.fan_out:
+                state = await client.subscribe(node.key)
+            elif "subscribed" in states:
                 state = "subscribed"
             elif node.record.subscribed and now - node.resubscribed_at < RESUBSCRIBE:
                 node.unsubscribe("the subscription was ended again by somebody else; in an hour it is made anew")
