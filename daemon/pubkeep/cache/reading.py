@@ -2,6 +2,7 @@
 """GetItems: from the copy where it can be vouched for, from the service otherwise."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import replace
@@ -122,7 +123,8 @@ class Reader(Part):
         if (request.max_age != 0 or as_of is not None) and (answer := await self._vouched(node, request, as_of)):
             return answer
         if request.max_age and self._verified_within(node, request.max_age):
-            return await self._held(node, request)
+            with contextlib.suppress(NotFound):  # no such item to count from, in a copy that may be old
+                return await self._held(node, request)
         if node.fetching is not None and self._known.live(node.key.account):
             try:
                 async with asyncio.timeout(JOIN):
@@ -279,7 +281,8 @@ class Reader(Part):
         if task.done() and not isinstance(task.exception(), Unavailable | TimedOut):
             return task.result()
         if self._holds(node):
-            return await self._held(node, request)
+            with contextlib.suppress(NotFound):  # no such item to count from, in a copy that may be old
+                return await self._held(node, request)
         return await task
 
     def _done(self, task: "asyncio.Task[Answer]") -> None:

@@ -128,3 +128,14 @@ async def test_who_asks_while_offline_for_what_is_not_held_gets_an_error_and_no_
     for freshness in ("auto", "quick", "cache", "service"):
         with pytest.raises(Unavailable):
             await bench.cache.get_items(PLAIN, ItemsRequest(freshness=freshness))
+
+
+async def test_a_copy_that_may_be_old_does_not_say_that_there_is_no_such_item(bench: Bench) -> None:
+    bench.cache.session_lost(KEY.account)
+    bench.service.online = False
+
+    for options in ({}, {"max_age": 3600}, {"freshness": "quick"}):
+        with pytest.raises(Unavailable):
+            await bench.read(after="new", **options)
+    with pytest.raises(NotFound, match="'new'"):
+        await bench.read(after="new", freshness="cache")
