@@ -169,6 +169,12 @@ class Applier(Part):
         node.applied(applied, self._clock.wall())
         return applied
 
+    async def denied(self, node: Node, words: str) -> None:
+        """The service refuses: the rows are kept, and shown to nobody."""
+        node.proof = None
+        node.unsubscribe()
+        await self.save(node, state=NodeState.DENIED, reason=words, error="NotAllowed")
+
     async def reveal(self, node: Node) -> None:
         """A denied or gone node answers again; what is held of it is to be verified."""
         await self.save(node, state=NodeState.STALE, reason="readable again", error="")

@@ -306,6 +306,9 @@ class Reader(Part):
                 node.refused_at = asked_at
             elif node is not None:
                 node.punch(str(error))
+                if isinstance(error, NotAllowed):  # what one caller was refused is not shown to the next
+                    node.refused_at = asked_at
+                    await self._applier.denied(node, str(error))
                 self._planner.want(node, urgent=True)
             raise
         analysis = await self._learn(key, asked)
@@ -316,6 +319,8 @@ class Reader(Part):
         state = self._known.state(node) if node else NodeState.IGNORED if analysis else NodeState.UNKNOWN
         as_of = self._clock.wall_of(asked.sent_at)
         torn = asked.pages > 1 and not await self._shows_one_moment(node, asked, request, page)
+        if torn:
+            page = replace(page, index=None, count=None)
         reason = "it may have changed while its pages were listed" if torn else ""
         return Answer(asking.fit(page, request), "service", state, torn, reason, as_of, as_of)
 

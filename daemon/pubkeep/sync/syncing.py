@@ -8,7 +8,7 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
-from pubkeep.model import ItemsQuery, Listing, NodeKey, NodeState
+from pubkeep.model import ItemsQuery, Listing, NodeKey
 from pubkeep.ports import PubSubClient
 from pubkeep.sync.catching_up import CatchUp
 from pubkeep.sync.listing import Lister, Outcome, Progress, Report
@@ -60,9 +60,8 @@ class Syncer(Part):
                 outcome = await self._list(node, client, progress, report)
             return outcome
         except NotAllowed as error:
-            node.proof, node.refused_at = None, began
-            node.unsubscribe()
-            await self._applier.save(node, state=NodeState.DENIED, reason=str(error), error="NotAllowed")
+            node.refused_at = began
+            await self._applier.denied(node, str(error))
             raise
         except NotFound as error:
             if await self._confirm_gone(node):
