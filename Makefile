@@ -65,7 +65,7 @@ bench: setup needs
 	PUBKEEP_DBUS=next $(BIN)/python -m tests.bench
 
 soak: setup needs
-	$(BIN)/python -m tests.simulation --seeds $(or $(N),1000)
+	$(BIN)/python -m tests.simulation --seeds $(or $(N),1000) --result tests/simulation/soak.json
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,11 +2,18 @@
 """The real cache and the real SQL against simulated services, on a virtual clock: one seed, one history.
 
 * loop.py      an event loop whose time jumps to the next timer
-* store.py     the real store, run synchronously in the loop's thread
-* services.py  what PubSub services hold and answer, truthful or lying
-* network.py   the stream to them: races, losses, cuts
+* store.py     the real store, run synchronously in the loop's thread, on a database in memory
+* services.py  what PubSub services hold and answer, truthful or lying (paging.py, refusals.py)
+* network.py   the streams to them: races, losses, cuts
+* history.py   what happened to a node, and all that it may look like
 * oracle.py    what every answer must be; knows nothing of the cache but the answers it gives
-* world.py     other people's writes, readers, own writes and faults, all from one seed
+* ledger.py    what the database must be after each commit
+* daemon.py    the cache as a process: started, stopped, killed
+* users.py     who reads, writes, decides and follows
+* faults.py    what goes wrong, each with its name
+* world.py     all of them together, from one seed, and how it must end
 * ordinary.py  an hour without surprises
+* coverage.py  what must have been hit, so that all this proves anything
+* runner.py    one seed, and many in several processes
 * __main__.py  `python -m tests.simulation --seeds 300`
 """

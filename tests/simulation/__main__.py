@@ -1,71 +1,53 @@
 # SPDX-License-Identifier: MIT
-"""`python -m tests.simulation --seeds 300`, or `--seed 17 --trace` for one of them."""
+"""`python -m tests.simulation --seeds 300`, or `--seed 17 --trace` for one of them.
+
+--seconds N   go on after the seeds, until so long is over
+--result F    keep what came out, as JSON
+"""
 
 import argparse
-import asyncio
+import json
 import sys
-import tempfile
-import time
-import warnings
-from collections import Counter
 from pathlib import Path
 
-from tests.simulation.loop import VirtualLoop
-from tests.simulation.store import template
-from tests.simulation.world import World
-
-
-def run_seed(seed: int, folder: Path, blank: Path) -> tuple[World, str]:
-    """Run one. Returns the world, and what was wrong, if anything."""
-    made: list[World] = []
-
-    async def work() -> None:
-        made.append(World(seed, folder, blank))
-        await made[0].run()
-
-    loop = VirtualLoop()
-    asyncio.set_event_loop(loop)
-    wrong = ""
-    try:
-        loop.run_until_complete(work())
-    except Exception as error:  # noqa: BLE001 (whatever it is, the seed failed)
-        wrong = f"{type(error).__name__}: {error}"
-    finally:
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-    return made[0], wrong
+from tests.simulation.coverage import floors
+from tests.simulation.runner import Campaign, run_seed, work
 
 
 def main() -> int:
-    """Run what was asked for."""
+    """Run what was asked for. Returns 1 where a seed failed, or where too little was hit."""
     parser = argparse.ArgumentParser("tests.simulation")
     parser.add_argument("--seeds", type=int, default=300)
     parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--result", type=Path)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--worker", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    seeds = [given.seed] if given.seed is not None else range(given.start, given.start + given.seeds)
-    seen: Counter[str] = Counter()
-    failed = 0
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        blank = template(Path(folder))
-        for seed in seeds:
-            world, wrong = run_seed(seed, Path(folder), blank)
-            seen += world.seen
-            if wrong:
-                failed += 1
-                print(f"seed {seed} ({world.service.profile.name}): {wrong[:1500]}")
-            if given.trace or (wrong and given.seed is not None):
-                print("\n".join(world.trace))
-    for what, number in sorted(seen.items()):
-        print(f"{number:8} {what}")
-    print(f"{len(seeds)} seeds, {failed} failed, {time.perf_counter() - began:.1f} s")
-    return 1 if failed else 0
+    if given.worker:
+        at, start, least, seconds, processes = given.worker
+        work(int(at), int(start), int(least), float(seconds), int(processes))
+        return 0
+    if given.seed is not None:
+        run = run_seed(given.seed)
+        print("\n".join(run.trace if given.trace else []))
+        print(f"seed {run.seed} ({run.service}): {run.wrong or 'right'} {run.digest}")
+        return bool(run.wrong)
+    campaign = Campaign(given.start, given.seeds, given.seconds, given.processes)
+    campaign.run()
+    for what, number in sorted(campaign.seen.items()):
+        print(f"{number:9} {what}")
+    for words in floors(campaign.seen):
+        print(words)
+    for words in campaign.lacking():
+        print(f"lacking: {words}")
+    if given.result:
+        given.result.write_text(json.dumps(campaign.result(), indent=1) + "\n", encoding="utf-8")
+    print(f"{campaign.ran} seeds, {len(campaign.failures)} failed, {campaign.took:.1f} s")
+    return bool(campaign.failures) or (campaign.ran >= 300 and bool(campaign.lacking()))
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", ResourceWarning)
     sys.exit(main())

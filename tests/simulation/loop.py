@@ -11,6 +11,8 @@ EPOCH = 1_700_000_000_000_000
 """Wall time at virtual second 0, in microseconds."""
 TICK = 2e-6
 """Seconds that waiting takes at least: a difference that only rounding made must end."""
+MOST_TURNS = 50_000
+"""At one moment."""
 
 
 class _Jumping(selectors.SelectSelector):
@@ -19,10 +21,15 @@ class _Jumping(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise RuntimeError("nothing will ever happen again")
+        self._turns = 0 if timeout > 0 else self._turns + 1
+        if self._turns > MOST_TURNS:
+            self._turns = 0
+            raise RuntimeError(f"{MOST_TURNS} turns at one moment: it never ends")
         self.now += max(timeout, TICK) if timeout > 0 else 0.0
         return []
 
@@ -37,6 +44,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    def stall(self, seconds: float) -> None:
+        """Something kept everybody else from running for so long."""
+        self._jumping.now += seconds
 
 
 class VirtualClock(Clock):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The stream to the simulated services, with its faults (ports.Sessions and ports.PubSubClient)."""
+"""The streams to the simulated services, with their faults (ports.Sessions and ports.PubSubClient)."""
 
 import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeVar
+from xml.etree import ElementTree as ET
 
 from pubkeep.clock import Clock
 from pubkeep.errors import NotAllowed, NotSupported, PubkeepError, TimedOut, Unavailable
@@ -21,14 +24,17 @@ from pubkeep.model import (
     NodeKey,
     ServiceInfo,
     Subscription,
+    WireItem,
 )
 from pubkeep.xmpp.inbox import Inbox
+from tests.simulation.history import Change
 from tests.simulation.refusals import Refusal
-from tests.simulation.services import Notice, Service, wire
+from tests.simulation.services import PUBSUB, Notice, Service, wire
 
 T = TypeVar("T")
 REPLY = 20.0
 NOT_OWNER = "only the owner may do that"
+KINDS = {"purge": EventKind.PURGE, "gone": EventKind.DELETE, "config": EventKind.CONFIGURATION}
 
 
 class Stream:
@@ -64,6 +70,51 @@ class Stream:
         self.up, self._held = True, []
 
 
+@dataclass(slots=True)
+class Path:
+    """The way between our server and one service, with what goes wrong on it."""
+
+    hole: bool = False
+    """Nothing gets through, and nobody says so."""
+    condition: PubkeepError | None = None
+    """What our server answers in the service's name, while it is set."""
+    errors: list[PubkeepError] = field(default_factory=list)
+    """What the next lists are answered with, at any page."""
+    drop: int = 0
+    """So many of the next notifications are lost."""
+    bare: bool = False
+    """Notifications come without payload."""
+    late: bool = False
+    """Notifications come marked as old."""
+    copies: int = 1
+    together: bool = False
+    """Retractions come several at a time."""
+    delay: float = 0.0
+    """Seconds that everything takes."""
+    answer_late: float = 0.0
+    """Seconds that answers take, notifications overtaking them."""
+    lose_answers: bool = False
+    """What is done is not confirmed."""
+    refuse_subscriptions: str = ""
+    """`pending`: so they are answered."""
+    subids: int = 1
+    heard: float | None = None
+    """When the service worked on the last request that it answered in this epoch."""
+    lost: tuple[float, float | None] = (0.0, None)
+    """When it was forgotten last, and what it was."""
+    last: float = 0.0
+
+    def forget(self, now: float) -> None:
+        """Another epoch begins."""
+        self.lost = now, self.heard
+        self.heard = None
+
+    def heard_since(self, begun: float) -> float | None:
+        """`heard`, now or at some moment since `begun`."""
+        known = [each for each in (self.heard, self.lost[1] if self.lost[0] >= begun else None) if each is not None]
+        return max(known, default=None)
+
+
 class _Subscriber:
     """What only owners may ask is refused: the simulated account is a plain subscriber."""
 
@@ -92,15 +143,32 @@ class _Subscriber:
 class Network(_Subscriber):
     """All services, as one account sees them."""
 
-    def __init__(self, account: str, clock: Clock, chance: random.Random, seen: Counter[str]) -> None:
-        self.account, self._clock, self._chance, self.seen = account, clock, chance, seen
+    def __init__(
+        self, account: str, services: Mapping[str, Service], clock: Clock, chance: random.Random, seen: Counter[str]
+    ) -> None:
+        self.account, self.services = account, services
+        self._clock, self._chance, self.seen = clock, chance, seen
         self._loop = asyncio.get_running_loop()
         self.stream = Stream(self._loop, chance)
         self.inbox = Inbox()
         self.listener: Any = None
         self.online = False
-        self.services: dict[str, Service] = {}
+        self.paths = {jid: Path() for jid in services}
         self.pending: dict[asyncio.Future[Any], bool] = {}
+        self._life = 0
+        self.wrote: Callable[[str, str, tuple[str, ...]], None] = lambda _service, _node, _op: None
+        """Called with what we did ourselves."""
+        self.requests = 0
+        self.changed: list[Callable[[str, str, str, tuple[str, ...]], None]] = []
+        """Called with account, service, node and what happened to it."""
+        self.own: dict[tuple[str, ...], int] = {}
+        """What we wrote -> number of the change."""
+        self.listing: Counter[NodeKey] = Counter()
+        """How many lists of a node are under way."""
+        self.listed_at: dict[NodeKey, float] = {}
+        """When a list of the node last reached us."""
+        self.told: list[Callable[[NodeEvent], None]] = []
+        """Called with each notification that arrives."""
 
     # -- the link ----------------------------------------------------------------------------------
 
@@ -108,6 +176,7 @@ class Network(_Subscriber):
         """A new session: what was under way is lost."""
         self.stream.new_session()
         self.online = True
+        self._forget_answers()
         for future, write in list(self.pending.items()):
             if not future.done():
                 future.set_exception(TimedOut("lost with the session") if write else Unavailable("lost"))
@@ -132,57 +201,131 @@ class Network(_Subscriber):
 
         self.stream.push(passed)
 
+    def leave(self) -> None:
+        """The program is no more: nothing reaches it, and nothing of it is sent any more."""
+        self.stream.new_session()
+        self.stream.up = self.online = False
+        self._life += 1
+        self._forget_answers()
+        self.pending.clear()
+
+    def renew(self) -> None:
+        """Another process begins with nothing."""
+        self.inbox = Inbox()
+        self.listing.clear()
+
+    def _forget_answers(self) -> None:
+        for path in self.paths.values():
+            path.forget(self._clock.boottime())
+
     # -- changes -----------------------------------------------------------------------------------
 
-    def change(self, service: Service, node: str, *op: str) -> int:
-        """Somebody changes a node. Returns the number of the change. Raises Refusal."""
-        number, notices = service.change(node, self._clock.boottime(), *op)
-        self.seen[f"{op[0]}{'' if notices else ' untold'}"] += 1
+    def change(self, service: Service, node: str, *op: str, silent: bool = False) -> int:
+        """Somebody changes a node. Returns the number of the change. Raises Refusal.
+
+        Args:
+            silent: whatever the service is, it tells nobody.
+        """
+        history, path, at = service.nodes[node], self.paths[service.jid], self._clock.boottime()
+        notices: list[Notice] = []
+        if silent:
+            number = history.commit(Change(at, op, told=False))
+        else:
+            before = len(history.changes)
+            number, notices = service.change(node, at, *op)
+            if op == ("keep",) and service.hears(node):
+                notices, history.changes[-1].told = [("purge",)], True
+            if notices and (path.hole or path.drop):
+                path.drop = max(0, path.drop - 1)
+                self.seen["notification lost"] += 1
+                notices = []
+            if not notices:
+                for change in history.changes[before:]:
+                    change.told = False
+        self.seen[f"change {op[0]}{'' if notices else ' untold'}"] += 1
+        for listener in self.changed:
+            listener(self.account, service.jid, node, op)
         for notice in notices:
             self._tell(service, node, notice)
         return number
 
     def _tell(self, service: Service, node: str, op: Notice) -> None:
-        key = NodeKey(self.account, service.jid, node)
+        """A notification is on its way."""
+        key, path = NodeKey(self.account, service.jid, node), self.paths[service.jid]
+        items = ((bare(op[1]) if path.bare else wire(op[1], op[2])),) if op[0] in ("put", "late") else ()
+        retracted: tuple[str, ...] = (op[1],) if op[0] == "del" else ()
+        if op[0] == "purge" and path.together:
+            retracted = tuple(item_id for item_id, _ in service.nodes[node].states[-2].items)
+            if not retracted:
+                return
+        late = op[0] == "late" or (path.late and op[0] in ("put", "del"))
+        kind = EventKind.ITEMS if retracted else KINDS.get(op[0], EventKind.ITEMS)
+        redirect = "elsewhere.localhost" if op[0] == "gone" and self._chance.random() < 0.3 else ""
+        for what, so in (("payload-less", path.bare and items), ("old", late), ("redirect", redirect)):
+            self.seen[f"notification {what}"] += bool(so)
 
         def arrive() -> None:
-            kinds = {"purge": EventKind.PURGE, "gone": EventKind.DELETE}
-            items = (wire(op[1], op[2]),) if op[0] in ("put", "late") else ()
-            retracted = (op[1],) if op[0] == "del" else ()
-            kind, at = kinds.get(op[0], EventKind.ITEMS), self._clock.boottime()
-            event = NodeEvent(key, kind, at, items, retracted, delayed=op[0] == "late")
-            self.inbox.put(key, lambda: self.listener.handle(event))
+            self.deliver(NodeEvent(key, kind, self._clock.boottime(), items, retracted, late, redirect=redirect))
 
-        copies = 2 if service.profile.ejabberd and self._chance.random() < 0.3 else 1
+        copies = 2 if service.profile.ejabberd and self._chance.random() < 0.3 else path.copies
         for _ in range(copies):
-            self._late(service, lambda: self.stream.push(arrive))
+            self._late(service, arrive)
 
-    def _late(self, service: Service, work: Callable[[], None]) -> None:
+    def deliver(self, event: NodeEvent) -> None:
+        """A notification arrives."""
+        for listener in self.told:
+            listener(event)
+        self.inbox.put(event.node, lambda: self.listener.handle(event))
+
+    def whisper(self, event: NodeEvent) -> None:
+        """Something comes that is told to this account alone."""
+        self.stream.push(lambda: self.deliver(replace(event, at=self._clock.boottime())))
+
+    def _late(self, service: Service, deliver: Callable[[], None]) -> None:
+        """Over the path, in its order but for what the service itself mixes up."""
+        path, session = self.paths[service.jid], self.stream.session
+
+        def sent() -> None:
+            if path.delay:
+                path.last = max(path.last + 1e-6, self._loop.time() + path.delay)
+                self._loop.call_at(path.last, passed)
+            else:
+                self.stream.push(deliver)
+
+        def passed() -> None:
+            if session == self.stream.session:
+                self.stream.push(deliver)
+
         if service.profile.fan_out and self._chance.random() < 0.6:
-            self._loop.call_later(self._chance.uniform(0, service.profile.fan_out), work)
+            self._loop.call_later(self._chance.uniform(0, service.profile.fan_out), sent)
+        elif path.last > self._loop.time():
+            path.last += 1e-6
+            self._loop.call_at(path.last, passed)
         else:
-            work()
-
-    # -- ports.Sessions ------------------------------------------------------------------------------
-
-    def client(self, account: str) -> "Network":
-        if not self.online:
-            raise Unavailable(f"{account}: the account is not connected")
-        return self
-
-    async def drained(self, node: NodeKey) -> None:
-        await self.inbox.drained(node)
+            sent()
 
     # -- ports.PubSubClient ----------------------------------------------------------------------------
 
     async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[T]]) -> T:
         self.seen[f"asks {'ids' if query.ids else 'newest' if query.max_items is not None else 'list'}"] += 1
+        path = self.paths[node.service]
 
         def read(sent_at: float) -> Callable[[float], Listing]:
+            if path.errors:
+                raise path.errors.pop()
             found, rsm = self.services[node.service].items(node.node, query)
-            return lambda taken_at: Listing(query, tuple(wire(*each) for each in found), rsm, sent_at, taken_at)
 
-        return await self._ask(node, read, apply)
+            def listing(taken_at: float) -> Listing:
+                self.listed_at[node] = taken_at
+                return Listing(query, tuple(wire(*each) for each in found), rsm, sent_at, taken_at)
+
+            return listing
+
+        self.listing[node] += 1
+        try:
+            return await self._ask(node, read, apply)
+        finally:
+            self.listing[node] -= 1
 
     async def publish(
         self,
@@ -208,15 +351,19 @@ class Network(_Subscriber):
 
         def do(sent_at: float) -> Callable[[float], Confirmation]:
             service.readable(node.node)
-            number = self.change(service, node.node, *op)
-            service.nodes[node.node].own[ids or op] = number
+            self.own[op] = self.change(service, node.node, *op)
+            self.wrote(service.jid, node.node, op)
             return lambda taken_at: Confirmation(ids, sent_at, taken_at)
 
         return await self._ask(node, do, apply, write=True)
 
     async def subscribe(self, node: NodeKey) -> str:
+        service, path = self.services[node.service], self.paths[node.service]
+
         def do(_: float) -> str:
-            service = self.services[node.service]
+            if path.refuse_subscriptions:
+                service.readable(node.node)
+                return path.refuse_subscriptions
             for notice in service.subscribe(node.node):
                 self._tell(service, node.node, notice)
             return service.holding(node.node).subscription
@@ -227,10 +374,8 @@ class Network(_Subscriber):
         await self._plainly(node, lambda _: self.services[node.service].unsubscribe(node.node))
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
-        def do(_: float) -> tuple[str, ...]:
-            return self.services[node.service].subscriptions(node.node)
-
-        return await self._plainly(node, do)
+        path = self.paths[node.service]
+        return await self._plainly(node, lambda _: self.services[node.service].subscriptions(node.node) * path.subids)
 
     async def info(self, service: str, node: str = "") -> ServiceInfo:
         key = NodeKey(self.account, service, node)
@@ -260,38 +405,52 @@ class Network(_Subscriber):
         *,
         write: bool = False,
     ) -> T:
-        service = self.services[node.service]
-        sent_at, session = self._clock.boottime(), self.stream.session
+        service, path = self.services[node.service], self.paths[node.service]
+        sent_at, session, life = self._clock.boottime(), self.stream.session, self._life
         future: asyncio.Future[T] = self._loop.create_future()
         self.pending[future] = write
+        self.requests += 1
 
         def there() -> None:
             if not self.stream.up and session == self.stream.session:
                 self._loop.call_later(0.2, there)  # sent again when the session goes on
                 return
-            if session != self.stream.session:
+            if session != self.stream.session or path.hole:
                 return
             outcome: Any
             try:
-                if service.unreachable:
-                    raise Unavailable("the server did not answer")
+                if path.condition is not None:
+                    raise path.condition
                 outcome = do(sent_at)
             except Refusal as refusal:
                 outcome = refusal.meaning()
             except PubkeepError as error:
                 outcome = error
-            self._late(service, lambda: self.stream.push(lambda: back(outcome)))
+            if path.lose_answers:
+                self.seen["answer lost"] += 1
+                return
+            worked_at = self._clock.boottime()
+            deliver = lambda: back(outcome, worked_at)  # noqa: E731
+            if path.answer_late:
+                self._loop.call_later(path.answer_late, self._late, service, deliver)
+            else:
+                self._late(service, deliver)
 
-        def back(outcome: Any) -> None:
-            if session != self.stream.session:
+        def back(outcome: Any, worked_at: float) -> None:
+            if life != self._life or session != self.stream.session:
                 return  # it was lost with its session: nobody waits for it
+            if future.done() and not future.cancelled():
+                self.seen["answer too late"] += 1
+                return
             if isinstance(outcome, Unavailable):
+                path.forget(self._clock.boottime())
                 self.listener.path_lost(node.account, node.service)
             if isinstance(outcome, PubkeepError):
                 self.seen[f"error {type(outcome).__name__}"] += 1
                 if not future.done():
                     future.set_exception(outcome)
                 return
+            path.heard = max(worked_at, path.heard or 0.0)
             self.listener.answered(node.account, node.service, sent_at)
             value = outcome(self._clock.boottime())
             if apply is None:
@@ -320,4 +479,26 @@ class Network(_Subscriber):
         except TimeoutError:
             raise TimedOut("no answer within 20 s") from None
         finally:
-            del self.pending[future]
+            self.pending.pop(future, None)
+
+
+class Sessions:
+    """The sessions of all accounts (ports.Sessions)."""
+
+    def __init__(self, networks: Mapping[str, Network]) -> None:
+        self._networks = networks
+
+    def client(self, account: str) -> Network:
+        network = self._networks[account]
+        if not network.online:
+            raise Unavailable(f"{account}: the account is not connected")
+        return network
+
+    async def drained(self, node: NodeKey) -> None:
+        await self._networks[node.account].inbox.drained(node)
+
+
+@lru_cache(64)
+def bare(item_id: str) -> WireItem:
+    """An `<item/>` of which only the id is told."""
+    return WireItem(item_id, "", ET.Element(f"{PUBSUB}item", {"id": item_id}))

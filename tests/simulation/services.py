@@ -6,12 +6,13 @@ against recordings of the real ones (tests/golden/test_simulated.py), whose word
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from xml.etree import ElementTree as ET
 
 from pubkeep.model import DiscoItem, ItemsQuery, Rsm, ServiceInfo, WireItem
 from tests.simulation import paging
-from tests.simulation.oracle import Change, History, State
+from tests.simulation.history import Change, History, State
 from tests.simulation.refusals import FORBIDDEN, NOT_FOUND, Refusal
 
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
@@ -74,6 +75,7 @@ PROFILES = (
 )
 
 
+@lru_cache(4096)
 def wire(item_id: str, text: str) -> WireItem:
     """An `<item/>` with a post."""
     element = ET.Element(f"{PUBSUB}item", {"id": item_id})
@@ -122,8 +124,6 @@ class Service:
     subscribed: set[str] = field(default_factory=set)
     ghosts: set[str] = field(default_factory=set)
     """Subscriptions that Prosody goes on listing when their node was deleted, also when there is a new one."""
-    unreachable: bool = False
-    last_event: float = 0.0
     _holdings: dict[str, Holding] = field(default_factory=dict)
     _ticks: int = 0
 

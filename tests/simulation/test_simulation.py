@@ -1,24 +1,59 @@
 # SPDX-License-Identifier: MIT
 """The simulation itself: `python -m tests.simulation` (or `make soak`) runs histories, and shows one."""
 
+import ast
+import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.__main__ import run_seed
-from tests.simulation.store import template
+from tests.simulation.coverage import REQUIRED, lacking
+from tests.simulation.runner import ROOT, Campaign
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
-
-
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database."""
-    return template(tmp_path_factory.mktemp("simulation"))
+SAME = 20
+"""Seeds that are run twice."""
+OWN_TIME = {"clock.py", "notify.py", "engines.py", "stream.py"}
+"""The clock itself; systemd's; waiting for another process at the start; slices of parsing, which no history has."""
 
 
-def test_the_same_seed_gives_the_same_history(blank: Path) -> None:
-    for seed in range(20):
-        first, second = (run_seed(seed, blank.parent, blank)[0].trace for _ in range(2))
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_history_whatever_the_hash_seed() -> None:
+    runs = []
+    for hash_seed in ("0", "1"):
+        campaign = Campaign(start=0, least=SAME)
+        campaign.run(environ={**os.environ, "PYTHONHASHSEED": hash_seed})
+        runs.append(campaign.digests)
 
-        assert first == second
+    assert sorted(runs[0]) == list(range(SAME))
+    assert runs[0] == runs[1]
+
+
+def test_time_and_chance_come_from_the_clock_only() -> None:
+    found = []
+    for path in sorted((ROOT / "daemon" / "pubkeep").rglob("*.py")):
+        if path.name in OWN_TIME:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path.name}: {name}" for name in names if name in ("time", "random", "secrets", "uuid")]
+
+    assert found == []
+
+
+def test_a_run_that_hits_something_too_seldom_says_what() -> None:
+    seen = Counter(dict.fromkeys(REQUIRED, 20) | {"reads": 10, "reads near a change": 9})
+    seen["fault killed"] = 19
+
+    few = lacking(seen, seeds=300)
+
+    assert few == ["fault killed: 19 times", "reads while a list is open"]
+
+
+def test_the_simulation_needs_no_file(tmp_path: Path) -> None:
+    campaign = Campaign(start=0, least=1, processes=1)
+
+    campaign.run(environ={**os.environ, "HOME": str(tmp_path)})
+
+    assert (campaign.ran, campaign.failures, list(tmp_path.iterdir())) == (1, [], [])

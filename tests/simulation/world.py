@@ -1,273 +1,332 @@
 # SPDX-License-Identifier: MIT
-"""One run: other people, readers, writers and faults, all from one seed."""
+"""One run: services, accounts, other people, users and faults, all from one seed."""
 
 import asyncio
+import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from pubkeep.analysers.registry import Registry, load_entry_points
 from pubkeep.cache.cache import Cache
-from pubkeep.config import CacheSettings
-from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut
-from pubkeep.model import NodeKey, NodeState
-from pubkeep.questions import Freshness, ItemsRequest
-from pubkeep.sync.jobs import Jobs
+from pubkeep.model import NodeChange, NodeKey, NodeState
+from pubkeep.questions import ItemsRequest, NodeFilter
+from tests.simulation.daemon import Daemon
+from tests.simulation.faults import FAULTS, name_of
+from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.simulation.network import Network
-from tests.simulation.oracle import History, judge
+from tests.simulation.oracle import Sight
 from tests.simulation.services import PROFILES, Service
-from tests.simulation.store import SimulatedStore, open_store
+from tests.simulation.store import Disk
+from tests.simulation.users import Users, Wrong
 
-ACCOUNT = "alice@localhost"
-NODE = "urn:xmpp:microblog:0"
+ACCOUNTS = ("alice@localhost", "bob@localhost")
+MICROBLOG = "urn:xmpp:microblog:0"
+IGNORED = "urn:xmpp:avatar:data"
 BUSY = 120.0
 """Seconds in which everything happens."""
-QUIET = 200.0
+QUIET = 300.0
 """Seconds until everything wanted is synced again: D and the longest back-off that a run provokes."""
+STUCK = 600.0
+"""Seconds after which what is under way then must be over."""
+MAX_AGE = 900.0
 IDS = 8
-
-
-class Wrong(AssertionError):
-    """An answer that may not be."""
+BUDGET = 90
+"""Requests for each node in the quiet time."""
+SOON = 3.0
+"""Seconds that somebody waits for a change or a listing at most."""
 
 
 class World:
-    """A daemon's core between a network and its users."""
+    """All there is."""
 
-    def __init__(self, seed: int, folder: Path, blank: Path) -> None:
+    def __init__(self, seed: int) -> None:
         self.seed, self.chance = seed, random.Random(seed)
-        self.loop = asyncio.get_running_loop()
-        assert isinstance(self.loop, VirtualLoop)
-        self.clock = VirtualClock(self.loop, random.Random(seed + 1))
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self.loop = loop
+        self.clock = VirtualClock(loop, random.Random(seed + 1))
         self.seen: Counter[str] = Counter()
         self.trace: list[str] = []
-        self.path, self.blank = folder / f"{seed}.db", blank
-        self.network = Network(ACCOUNT, self.clock, random.Random(seed + 2), self.seen)
         self.faults = seed % 4 != 0
-        profile = self.chance.choice(PROFILES)
-        self.service = Service(f"{profile.name}.localhost", profile)
-        self.network.services[self.service.jid] = self.service
-        self.history = self.service.nodes[NODE] = History(profile.order, profile.fan_out > 0)
-        self.key = NodeKey(ACCOUNT, self.service.jid, NODE)
-        self.texts = 0
-        self.store: SimulatedStore
-        self.cache: Cache
+        self.calm = not self.faults
+        profile = PROFILES[(seed // 4) % len(PROFILES)]
+        self.jid = f"{profile.name}.localhost"
+        self.kept_nodes = [MICROBLOG, f"{MICROBLOG}:comments/1"][: 1 + (seed % 3 == 0)]
+        self.all_nodes = [*self.kept_nodes, IGNORED]
+        self.networks: dict[str, Network] = {}
+        self.keys: list[NodeKey] = []
+        self.sights: dict[NodeKey, Sight] = {}
+        for at, account in enumerate(ACCOUNTS[: 1 + (seed % 5 == 0)]):
+            self._join(account, Service(self.jid, profile), random.Random(seed + 2 + at))
+        self.changed_at: dict[NodeKey, float] = {}
+        self.ended: set[tuple[str, str]] = set()
+        self.restarting = asyncio.Lock()
+        self.most_shifted = 0
+        self._texts = 0
+        self._waiting: dict[NodeKey, asyncio.Event] = {}
+        self.disk = Disk(random.Random(seed + 5), self.seen)
+        self.daemon = Daemon(self.disk, self.networks, self.clock)
+        self.daemon.signalled = self._signalled
+        self.users = Users(self)
+
+    def _join(self, account: str, service: Service, chance: random.Random) -> None:
+        """An account. The service as it sees it is its own: what others do is done to each of them alike."""
+        for node in self.all_nodes:
+            history = service.nodes[node] = History(service.profile.order, service.profile.fan_out > 0)
+            key = NodeKey(account, service.jid, node)
+            self.keys.append(key)
+            self.sights[key] = Sight(account, history)
+        network = self.networks[account] = Network(account, {service.jid: service}, self.clock, chance, self.seen)
+        network.changed.append(self._wake)
+        network.wrote = lambda jid, node, op: self._also(account, node, op)
+
+    @property
+    def cache(self) -> Cache:
+        """The one that runs."""
+        return self.daemon.cache
 
     # -- life ----------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        self.store = open_store(self.path, self.blank, self.clock, random.Random(self.seed + 3))
-        analysers = Registry()
-        load_entry_points(analysers)
-        if not await self.store.accounts():
-            await self.store.add_account(ACCOUNT, "x", uid=0, enabled=True, host="", port=0, tls="required")
-        self.cache = Cache(self.store, self.network, analysers, Jobs(self.clock), self.clock, CacheSettings())
-        self.network.listener = self.cache
-        await self.cache.open([ACCOUNT])
-        self.network.connect()
-
-    async def stop(self) -> None:
-        self.network.online = False
-        await self.cache.close()
-        await self.network.inbox.close()
-        await self.store.close()
-
     async def run(self) -> None:
         """All of it; raises Wrong."""
-        for _ in range(self.chance.randint(0, 14)):
-            self._put()
-        await self.start()
-        await self._read(ItemsRequest(format="json"))
-        actors: list[Callable[[], Awaitable[None]]] = [self._others, self._reader, self._reader, self._writer]
+        for node in self.all_nodes:
+            for _ in range(self.chance.randint(0, 10)):
+                self._put(node)
+        await self.daemon.start()
+        first = [self.daemon.user(self.users.read(key, ItemsRequest(format="json"))) for key in self.keys]
+        await asyncio.gather(*first)
+        users = self.users
+        actors: list[Callable[[], Awaitable[None]]] = [self._others, users.reader, users.reader, users.reader]
+        actors += [users.writer, users.follower]
         if self.faults:
-            actors.append(self._fault)
+            actors += [self._fault, self._fault, users.decider]
         until = self.loop.time() + BUSY
-        await asyncio.gather(*(self._repeat(actor, until) for actor in actors))
+        watchman = self.daemon.user(self._watchman())
+        try:
+            async with asyncio.timeout(BUSY + STUCK):
+                await self._all([self._repeat(actor, until) for actor in actors])
+        except TimeoutError:
+            raise Wrong("somebody waits for ever for an answer") from None
         await self._afterwards()
-        await self.stop()
-        self.path.unlink()
+        watchman.cancel()
+        await self.daemon.stop()
+        self._look()
+
+    async def _all(self, works: Sequence[Any]) -> None:
+        tasks = [self.daemon.user(work) for work in works]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _repeat(self, actor: Callable[[], Awaitable[None]], until: float) -> None:
         while self.loop.time() < until:
             await asyncio.sleep(self.chance.choice((0.0, 0.01, 0.1, 1.0, 3.0)) * self.chance.random())
+            await self.daemon.running.wait()
             await actor()
+            self._look()
+
+    async def _watchman(self) -> None:
+        """Starts the process anew where it was killed."""
+        while True:
+            await self.disk.killed.wait()
+            async with self.restarting:
+                self.disk.killed.clear()
+                self.say("killed")
+                await self.daemon.kill()
+                await self.daemon.start()
+
+    def _look(self) -> None:
+        if self.disk.ledger.wrong:
+            raise Wrong(self.disk.ledger.wrong)
 
     def say(self, words: str) -> None:
         """A line of the trace."""
         self.trace.append(f"{self.loop.time():10.4f} {words}")
 
-    # -- others ----------------------------------------------------------------------------------------
+    def text(self) -> str:
+        """One that was never used."""
+        self._texts += 1
+        return f"t{self._texts}"
 
-    def _put(self) -> None:
-        self.texts += 1
-        self._change("put", f"i{self.chance.randrange(IDS)}", f"t{self.texts}")
+    # -- what is where -------------------------------------------------------------------------------
 
-    def _change(self, *op: str) -> None:
-        self.network.change(self.service, NODE, *op)
-        self.say(f"service {op}")
+    def some_key(self) -> NodeKey:
+        """Often the first."""
+        return self.keys[0] if self.chance.random() < 0.5 else self.chance.choice(self.keys)
 
-    async def _others(self) -> None:
-        await asyncio.sleep(self.chance.expovariate(1.0))
-        state, dice = self.history.state(), self.chance.random()
-        if not state.exists:
-            self._change("made")
-        elif not state.allowed:
-            self._change("allow")
-        elif dice < 0.7 or not state.items:
-            self._put()
-        elif dice < 0.94:
-            self._change("del", self.chance.choice(state.items)[0])
-        elif dice < 0.96:
-            self._change("purge")
-        elif self.faults and dice < 0.98:
-            self._change("gone")
-        elif self.faults:
-            self._change("deny")
+    def ids(self, key: NodeKey) -> list[str]:
+        """Names of items that may be there."""
+        return [f"i{number}" for number in range(IDS)]
 
-    # -- us --------------------------------------------------------------------------------------------
+    def wanted(self, key: NodeKey) -> bool:
+        """Whether it is kept now."""
+        return bool(self.cache.get_nodes(NodeFilter(key.account, key.service, key.node), (key.account,)))
 
-    def _request(self) -> ItemsRequest:
-        ids = [f"i{n}" for n in range(IDS)]
-        options: dict[str, Any] = self.chance.choice(
-            (
-                {},
-                {"max": self.chance.randint(0, 9)},
-                {"ids": tuple(self.chance.sample(ids, self.chance.randint(1, 4)))},
-                {"before": self.chance.choice(ids), "max": 3},
-                {"after": self.chance.choice(ids), "max": 3},
-                {"index": self.chance.randint(0, 9), "max": 3},
-            )
-        )
-        freshness: Freshness = self.chance.choice(("auto", "auto", "auto", "auto", "cache", "service", "quick"))
-        if freshness == "auto" and self.chance.random() < 0.1:
-            options["max_age"] = self.chance.choice((0, 30))
-        return ItemsRequest(**options, freshness=freshness, format="json")
-
-    async def _reader(self) -> None:
-        await self._read(self._request())
-
-    async def _read(self, request: ItemsRequest) -> None:
-        begun, floor = self.clock.boottime(), self.history.floor
-        self.say(f"reads {request.ids or ''} {request.max} {request.freshness}")
-        try:
-            answer = await self.cache.get_items(self.key, request)
-        except (NotFound, NotAllowed) as error:
-            self._refused(request, error, begun)
-            return
-        except PubkeepError as error:
-            self.seen[f"reader {type(error).__name__}"] += 1
-            if not self.faults and request.freshness != "cache" and "changed each time" not in str(error):
-                raise Wrong(f"without any fault: {error}") from None
-            return
-        ended = self.clock.boottime()
-        self.seen[f"read {answer.source}{' stale' if answer.stale else ''}"] += 1
-        self.seen[f"state {answer.state}"] += 1
-        self.say(f"read {answer.source} {answer.stale} {[(row.id, row.title) for row in answer.page.items]}")
-        verdict = judge(self.history, request, answer, begun, ended, floor, self._moment)
-        if not verdict.judged:
-            self.seen["not judged"] += 1
-        if verdict.wrong:
-            raise Wrong(f"{request}: {verdict.wrong}")
-        if not answer.stale:
-            self.history.floor = max(self.history.floor, verdict.earliest)
-
-    def _refused(self, request: ItemsRequest, error: PubkeepError, begun: float) -> None:
-        """NotFound and NotAllowed must have been so within the minute in which they are remembered."""
-        self.seen[f"reader {type(error).__name__}"] += 1
-        states = [self.history.states[n] for n in self.history.between(begun - 64, self.clock.boottime())]
-        anchor = request.before or request.after
-        if isinstance(error, NotFound):
-            fair = any(not s.exists or (anchor and anchor not in dict(s.items)) for s in states)
-        else:
-            fair = any(not s.allowed for s in states)
-        if not fair and request.freshness != "cache":  # of an old copy errors cannot say that they are old
-            raise Wrong(f"{request}: {type(error).__name__}: {error}")
-
-    def _moment(self, wall: int) -> float:
+    def moment(self, wall: int) -> float:
+        """The boottime of a wall time told now."""
         return (wall - EPOCH - self.clock.shifted) / 1_000_000
 
-    async def _writer(self) -> None:
-        await asyncio.sleep(self.chance.expovariate(0.3))
-        item_id, dice = f"i{self.chance.randrange(IDS)}", self.chance.random()
-        self.history.own.clear()
-        self.texts += 1
-        entry = f"<entry xmlns='http://www.w3.org/2005/Atom'><title>t{self.texts}</title></entry>"
-        self.say(f"writes {item_id} t{self.texts} {dice:.2f}")
+    async def next_change(self, key: NodeKey) -> None:
+        """Wait for somebody to change the node, a little while."""
+        event = self._waiting.setdefault(key, asyncio.Event())
         try:
-            if dice < 0.7:
-                await self.cache.writer.publish(self.key, [entry], ids=[item_id])
-            else:
-                await self.cache.writer.retract(self.key, [item_id])
-        except TimedOut:
-            self.seen["write without answer"] += 1
-        except PubkeepError as error:
-            self.seen[f"write {type(error).__name__}"] += 1
-        else:
-            self.seen["write confirmed"] += 1
-            self.history.floor = max(self.history.floor, self.history.own.get((item_id,), 0))
-            self.say(f"wrote {item_id}")
+            async with asyncio.timeout(SOON):
+                await event.wait()
+        except TimeoutError:
+            return
 
-    # -- faults ----------------------------------------------------------------------------------------
+    async def next_listing(self, key: NodeKey) -> None:
+        """Wait for a list of the node to be asked for, a little while."""
+        listing, end = self.networks[key.account].listing, self.loop.time() + SOON
+        while not listing[key] and self.loop.time() < end:
+            await asyncio.sleep(0.03)
+
+    def _wake(self, account: str, service: str, node: str, op: tuple[str, ...]) -> None:
+        key = NodeKey(account, service, node)
+        self.say(f"service {account} {node} {op}")
+        self.changed_at[key] = self.clock.boottime()
+        if event := self._waiting.pop(key, None):
+            event.set()
+
+    def _signalled(self, change: NodeChange) -> None:
+        self.say(f"signal {change.key.node} {change.what} {change.published} {change.retracted}")
+        if (sight := self.sights.get(change.key)) is None:
+            raise Wrong(f"a signal of a node that nobody asked for: {change}")
+        sight.sequence = max(sight.sequence, change.sequence)
+        if change.what == "deleted":
+            sight.deleted(self.clock.boottime())
+        self.seen[f"signal {change.what}"] += 1
+
+    # -- others ----------------------------------------------------------------------------------------
+
+    def change(self, node: str, *op: str, silent: bool = False) -> None:
+        """Somebody does something to a node."""
+        for network in self.networks.values():
+            network.change(network.services[self.jid], node, *op, silent=silent)
+
+    def _also(self, account: str, node: str, op: tuple[str, ...]) -> None:
+        """One account did it; the others see it."""
+        for network in self.networks.values():
+            if network.account != account:
+                network.change(network.services[self.jid], node, *op)
+
+    def state(self, node: str) -> State:
+        """What the node is now, as the first account sees it."""
+        return self.sights[NodeKey(ACCOUNTS[0], self.jid, node)].history.state()
+
+    def _put(self, node: str) -> None:
+        self.change(node, "put", f"i{self.chance.randrange(IDS)}", self.text())
+
+    async def _others(self) -> None:
+        await asyncio.sleep(self.chance.expovariate(1.0 if self.faults else 0.3))
+        key = self.some_key()
+        node, dice = key.node, self.chance.random()
+        state, network = self.state(node), self.networks[key.account]
+        if not state.exists:
+            self.change(node, "made")
+        elif not self.sights[key].history.state().allowed:
+            network.change(network.services[self.jid], node, "allow")
+        elif dice < 0.7 or not state.items:
+            self._put(node)
+        elif dice < 0.94:
+            self.change(node, "del", self.chance.choice(state.items)[0])
+        elif dice < 0.96:
+            self.change(node, "purge")
+        elif self.faults and dice < 0.98:
+            self.change(node, "gone")
+        elif self.faults:
+            network.change(network.services[self.jid], node, "deny")
 
     async def _fault(self) -> None:
-        await asyncio.sleep(self.chance.expovariate(0.1))
-        name = self.chance.choice(
-            ("cut and resume", "cut for good", "unreachable", "suspend", "restart", "disk full", "clock", "lost event")
-        )
-        self.seen[f"fault {name}"] += 1
-        self.say(f"fault {name}")
-        match name:
-            case "cut and resume":
-                self.network.cut()
-                await asyncio.sleep(self.chance.uniform(0, 5))
-                self.network.resume()
-            case "cut for good":
-                self.network.cut()
-                await asyncio.sleep(self.chance.uniform(0, 5))
-                self.network.connect()
-            case "unreachable":
-                self.service.unreachable = True
-                await asyncio.sleep(self.chance.uniform(0, 8))
-                self.service.unreachable = False
-            case "suspend":
-                self.clock.slept += self.chance.uniform(1, 8 * 3600)
-            case "clock":
-                return  # the oracle reads wall times of answers: jumps have a test of their own
-            case "disk full":
-                self.store.inline.failing = self.chance.randint(1, 3)
-            case "lost event":
-                if (
-                    self.seen["fault lost event"] == 1 and "gone" not in self.service.profile.silent
-                ):  # a second time within an hour is not fought
-                    self.service.subscribed.discard(NODE)  # another program ends our subscription; nobody is told
-            case "restart":
-                await self.stop()
-                await self.start()
+        await asyncio.sleep(self.chance.expovariate(0.15))
+        fault = self.chance.choice(FAULTS)
+        network = self.chance.choice(list(self.networks.values()))
+        async with self.restarting:
+            pass
+        await self.daemon.running.wait()
+        self.seen[f"fault {name_of(fault)}"] += 1
+        self.say(f"fault {name_of(fault)} {network.account}")
+        await fault(self, network, self.jid)
+        self.say(f"over {name_of(fault)}")
+
+    # -- the end ---------------------------------------------------------------------------------------
 
     async def _afterwards(self) -> None:
-        """Nothing happens any more, nobody asks: what is wanted becomes synced, and equal."""
-        self.service.unreachable = False
-        self.store.inline.failing = 0
-        state = self.history.state()
-        if not state.exists:
-            self._change("made")
-        if not state.allowed:
-            self._change("allow")
-        self.network.connect()
+        """O6: nothing happens any more, nobody asks: what is wanted becomes synced, and equal."""
+        self.disk.kill_at = ""
+        async with self.restarting:
+            pass
+        for node in self.kept_nodes:
+            if not self.state(node).exists:
+                self.change(node, "made")
+        for key, sight in self.sights.items():
+            if not sight.history.state().allowed:
+                self.networks[key.account].change(self.networks[key.account].services[self.jid], key.node, "allow")
+        for network in self.networks.values():
+            if not network.stream.up:
+                network.connect()
+        kept = [key for key in self.keys if key.node != IGNORED]
+        for key in kept:
+            if not self.wanted(key):  # forgotten: who reads it wants it again
+                await self.users.read(key, ItemsRequest(format="json"))
+        begun = {jid: network.requests for jid, network in self.networks.items()}
+        verified = self._verified()
+        self.say("quiet from now on")
         await asyncio.sleep(QUIET)
-        kept = self.cache._known.node(self.key)
-        if kept is None:
-            raise Wrong("afterwards: it is not kept")
-        state_now = self.cache._known.state(kept)
-        doubt = self.cache._known.doubts(kept, None, self.clock.boottime())
-        page = await self.store.page(kept.record, limit=1000, format="json")
-        rows = tuple((row.id, row.title) for row in page.items)
-        if rows != self.history.state().items:
-            raise Wrong(f"afterwards: {rows} is held, and {self.history.state().items} is there ({state_now} {doubt})")
-        await self._read(ItemsRequest(format="json"))
-        if self.cache._known.state(kept) is not NodeState.SYNCED and "ended again" not in doubt:
-            doubt = self.cache._known.doubts(kept, None, self.clock.boottime())
-            raise Wrong(f"afterwards: {self.cache._known.state(kept)}: {doubt}")
+        for key in kept:
+            self._compare(key, verified.get(key, -9e9), "without help")
+        for jid, network in self.networks.items():
+            if network.requests - begun[jid] > BUDGET * len(kept):
+                raise Wrong(f"O6: {network.requests - begun[jid]} requests where nothing happens")
+        await asyncio.sleep(MAX_AGE)
+        for key in kept:
+            await self.users.read(key, ItemsRequest(format="json"))
+        await asyncio.sleep(QUIET / 10)
+        for key in kept:
+            answer = await self.users.read(key, ItemsRequest(format="both"))
+            self._compare(key, self.clock.boottime(), "after max_age")
+            if answer is None or answer.source != "cache" or answer.stale or answer.state is not NodeState.SYNCED:
+                doubt = self.cache.explain(key)
+                if "ended again" not in str(doubt):
+                    raise Wrong(f"O6: {key.node} is not synced: {answer and answer.reason} {doubt}")
+        self.users.since = None
+        await self.users.follow()
+        if fault := self.disk.ledger.index_fault():
+            raise Wrong(fault)
+
+    def _verified(self) -> dict[NodeKey, float]:
+        """When each node was last proved."""
+        nodes = self.cache.get_nodes(NodeFilter(), list(self.networks))
+        return {record.key: self.moment(record.verified_at) for record, _ in nodes}
+
+    def _compare(self, key: NodeKey, since: float, when: str) -> None:
+        """What is held is what the service has, but for what nobody told since then."""
+        history = self.sights[key].history
+        rows = tuple((item_id, title) for item_id, title, _, _ in self.disk.ledger.rows(*key))
+        for _, title, xml, _ in self.disk.ledger.rows(*key):
+            if f">{title}<" not in xml:
+                raise Wrong(f"O6: {title} with another payload: {xml}")
+        number = len(history.changes)
+        worlds = history.worlds(range(number, number + 1), history.loose(since, 9e9, 9e9))
+        if worlds is not None and rows not in {state.items for state in worlds[0]}:
+            why = self.cache.explain(key).get("words")
+            raise Wrong(f"O6 {when}: {key.account} {key.node}: {rows} is held, {history.state().items} is there: {why}")
+
+
+class TraceHandler(logging.Handler):
+    """What the daemon says in its log belongs to the trace; what it calls an error is one."""
+
+    def __init__(self, world: World, troubles: list[str]) -> None:
+        super().__init__()
+        self._world, self._troubles = world, troubles
+
+    def emit(self, record: logging.LogRecord) -> None:
+        words = record.getMessage()
+        self._world.say(f"log {words}")
+        if record.levelno >= logging.ERROR:
+            trouble = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}" if record.exc_info else ""
+            self._troubles.append(f"{words} {trouble}")

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""The daemon's core between the networks and its users: started, stopped, killed anywhere, started again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from pubkeep.analysers.blog import ANALYSER
+from pubkeep.analysers.registry import Registry
+from pubkeep.cache.cache import Cache
+from pubkeep.config import CacheSettings
+from pubkeep.model import NodeChange
+from pubkeep.sync.jobs import Jobs
+from tests.simulation.loop import VirtualClock
+from tests.simulation.network import Network, Sessions
+from tests.simulation.store import Disk, SimulatedStore, open_store
+from tests.simulation.users import Killed
+
+T = TypeVar("T")
+PATIENT = 40
+"""Turns in which what is killed has to end."""
+
+
+class Daemon:
+    """One process after another on one disk."""
+
+    def __init__(self, disk: Disk, networks: Mapping[str, Network], clock: VirtualClock) -> None:
+        self.disk, self.networks, self._clock = disk, networks, clock
+        self._users: set[asyncio.Task[Any] | None] = {asyncio.current_task()}
+        """What goes on when the process dies."""
+        self.signalled: Callable[[NodeChange], None] = lambda _change: None
+        self.analyser: Mapping[str, Any] = ANALYSER
+        self.store: SimulatedStore
+        self.cache: Cache
+        self.running = asyncio.Event()
+        self.dying = False
+
+    def user(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Something outside the process."""
+        task = asyncio.create_task(work)
+        self._users.add(task)
+        task.add_done_callback(self._users.discard)
+        return task
+
+    async def start(self) -> None:
+        """Open what is stored, connect."""
+        self.store = open_store(self.disk, self._clock)
+        analysers = Registry()
+        analysers.register_analyser(self.analyser)
+        there = {account.jid for account in await self.store.accounts()}
+        for jid in self.networks:
+            if jid not in there:
+                await self.store.add_account(jid, "x", uid=0, enabled=True, host="", port=0, tls="required")
+        sessions = Sessions(self.networks)
+        self.cache = Cache(self.store, sessions, analysers, Jobs(self._clock), self._clock, CacheSettings())
+        self.cache.listeners.append(self._signal)
+        for network in self.networks.values():
+            network.listener = self.cache
+        await self.cache.open(list(self.networks))
+        for network in self.networks.values():
+            network.connect()
+        self.running.set()
+
+    def _signal(self, change: NodeChange) -> None:
+        self.signalled(change)
+
+    async def stop(self) -> None:
+        """In order."""
+        self.running.clear()
+        for network in self.networks.values():
+            network.online = False
+        await self.cache.close()
+        for network in self.networks.values():
+            network.leave()
+            await network.inbox.close()
+        await self.store.close()
+        await self._end_all()
+
+    async def kill(self) -> None:
+        """As by kill -9: nothing of it goes on, what is committed stays."""
+        self.running.clear()
+        self.dying = True
+        self.store.inline.dead = True
+        for network in self.networks.values():
+            network.leave()
+        await self._end_all()
+        for network in self.networks.values():
+            network.renew()
+        self.dying = False
+
+    async def _end_all(self) -> None:
+        for _ in range(PATIENT):
+            left = asyncio.all_tasks() - self._users - {asyncio.current_task()}
+            if not left:
+                return
+            for task in sorted(left, key=lambda each: int(each.get_name().rpartition("-")[2])):
+                task.cancel()
+            await asyncio.sleep(0)
+        raise AssertionError(f"what was ended goes on: {left}")
+
+    async def call(self, work: Awaitable[T]) -> T:
+        """A call of a user's. Raises Killed where the process dies meanwhile."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if task.cancelled():
+            raise Killed
+        return task.result()

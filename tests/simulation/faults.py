@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: MIT
+"""What goes wrong, each with a name; a fault begins, lasts, and is over when its coroutine ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from pubkeep.errors import PubkeepError
+from pubkeep.model import EventKind, NodeEvent, NodeKey
+from pubkeep.xmpp.conditions import STANZAS, meaning
+from tests.simulation.network import Network, Path
+from tests.simulation.services import wire
+from tests.simulation.store import copied
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Fault = Callable[["World", Network, str], Awaitable[None]]
+"""Given the network of an account and the service to which it happens."""
+TRANSIENT = (
+    *("remote-server-not-found", "remote-server-timeout", "service-unavailable", "internal-server-error"),
+    *("recipient-unavailable", "resource-constraint"),
+)
+"""Conditions that say nothing of the node (facts: error condition -> verdict)."""
+
+
+def condition(name: str) -> PubkeepError:
+    """The error that a stanza error of this condition becomes."""
+    error = ET.Element("error", {"type": "wait" if name == "resource-constraint" else "cancel"})
+    ET.SubElement(error, f"{STANZAS}{name}")
+    return meaning(error, "simulated", foreign=True)
+
+
+def _path(network: Network, service: str) -> Path:
+    return network.paths[service]
+
+
+# -- the link ------------------------------------------------------------------------------------------
+
+
+async def cut_and_resumed(world: "World", network: Network, service: str) -> None:
+    network.cut()
+    await asyncio.sleep(world.chance.uniform(0, 5))
+    if network.online and not network.stream.up:
+        network.resume()
+
+
+async def resume_refused(world: "World", network: Network, service: str) -> None:
+    network.cut()
+    await asyncio.sleep(world.chance.uniform(0, 5))
+    if network.online and not network.stream.up:
+        network.connect()
+
+
+async def half_open(world: "World", network: Network, service: str) -> None:
+    """Both sides think that the link is up, and nothing gets through."""
+    network.stream.up = False
+    await asyncio.sleep(world.chance.choice((5, 70)) * world.chance.random())
+    if network.online and not network.stream.up:
+        network.cut()
+        network.connect()
+
+
+async def old_news_at_login(world: "World", network: Network, service: str) -> None:
+    """Notifications that waited at the server: old values, marked as such."""
+    network.cut()
+    network.connect()
+    for node, history in network.services[service].nodes.items():
+        puts = [change.op for change in history.changes[-6:] if change.op[0] == "put"]
+        for op in puts[: world.chance.randint(1, 3)]:
+            key = NodeKey(network.account, service, node)
+            network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, (wire(op[1], op[2]),), delayed=True))
+
+
+# -- the path ------------------------------------------------------------------------------------------
+
+
+async def unreachable(world: "World", network: Network, service: str) -> None:
+    name = world.chance.choice(TRANSIENT)
+    world.seen[f"condition {name}"] += 1
+    _path(network, service).condition = condition(name)
+    await asyncio.sleep(world.chance.uniform(0, 8))
+    _path(network, service).condition = None
+
+
+async def error_in_a_listing(world: "World", network: Network, service: str) -> None:
+    name = world.chance.choice(TRANSIENT)
+    world.seen[f"condition {name}"] += 1
+    _path(network, service).errors.append(condition(name))
+
+
+async def notification_dropped(world: "World", network: Network, service: str) -> None:
+    _path(network, service).drop = world.chance.randint(1, 3)
+    await asyncio.sleep(world.chance.uniform(0, 5))
+    _path(network, service).drop = 0
+
+
+async def black_hole(world: "World", network: Network, service: str) -> None:
+    """Nothing passes between the servers, in both directions, and the session lives."""
+    _path(network, service).hole = True
+    await asyncio.sleep(world.chance.choice((2, 30)) * world.chance.random())
+    _path(network, service).hole = False
+
+
+async def delay(world: "World", network: Network, service: str) -> None:
+    _path(network, service).delay = world.chance.uniform(0.1, 3.0)
+    await asyncio.sleep(world.chance.uniform(1, 8))
+    _path(network, service).delay = 0.0
+
+
+async def late_answers(world: "World", network: Network, service: str) -> None:
+    """After the time for answers is over; what the service tells is not late."""
+    if network.services[service].profile.fan_out:
+        _path(network, service).answer_late = world.chance.choice((6.0, 25.0))
+        await asyncio.sleep(world.chance.uniform(0, 2))
+        _path(network, service).answer_late = 0.0
+
+
+async def answers_lost(world: "World", network: Network, service: str) -> None:
+    _path(network, service).lose_answers = True
+    await asyncio.sleep(world.chance.uniform(0, 2))
+    _path(network, service).lose_answers = False
+
+
+# -- the service ---------------------------------------------------------------------------------------
+
+
+async def notifications_without_payload(world: "World", network: Network, service: str) -> None:
+    _path(network, service).bare = True
+    await asyncio.sleep(world.chance.uniform(1, 10))
+    _path(network, service).bare = False
+
+
+async def notifications_marked_old(world: "World", network: Network, service: str) -> None:
+    _path(network, service).late = True
+    await asyncio.sleep(world.chance.uniform(1, 10))
+    _path(network, service).late = False
+
+
+async def notifications_repeated(world: "World", network: Network, service: str) -> None:
+    _path(network, service).copies = world.chance.randint(2, 3)
+    await asyncio.sleep(world.chance.uniform(1, 10))
+    _path(network, service).copies = 1
+
+
+async def purge_told_as_retractions(world: "World", network: Network, service: str) -> None:
+    _path(network, service).together = True
+    world.change(world.chance.choice(world.kept_nodes), "purge")
+    _path(network, service).together = False
+
+
+async def purge_keeps_the_last(world: "World", network: Network, service: str) -> None:
+    world.change(world.chance.choice(world.kept_nodes), "keep")
+
+
+async def last_item_again(world: "World", network: Network, service: str) -> None:
+    """As some services send it at a subscription or a presence, once or twice."""
+    node = world.chance.choice(world.kept_nodes)
+    state = world.state(node)
+    if state.shown and state.items and node in network.services[service].subscribed:
+        key, item = NodeKey(network.account, service, node), wire(*state.items[-1])
+        for _ in range(world.chance.randint(1, 2)):
+            network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, (item,), delayed=True))
+
+
+async def trimmed(world: "World", network: Network, service: str) -> None:
+    """The oldest items go where there are too many, and nobody is told."""
+    node = world.chance.choice(world.kept_nodes)
+    for item_id, _ in world.state(node).items[:-4]:
+        world.change(node, "del", item_id, silent=True)
+
+
+async def trimmed_by_publisher(world: "World", network: Network, service: str) -> None:
+    """The oldest of one publisher's items go, wherever they stand."""
+    node = world.chance.choice(world.kept_nodes)
+    mine = [item_id for item_id, _ in world.state(node).items if item_id[-1] in "02468"]
+    for item_id in mine[:-2]:
+        world.change(node, "del", item_id, silent=True)
+
+
+async def expired(world: "World", network: Network, service: str) -> None:
+    node = world.chance.choice(world.kept_nodes)
+    if items := world.state(node).items:
+        world.change(node, "del", world.chance.choice(items)[0], silent=True)
+
+
+async def deleted_and_made_anew(world: "World", network: Network, service: str) -> None:
+    node = world.chance.choice(world.kept_nodes)
+    if world.state(node).exists:
+        world.change(node, "gone")
+        await asyncio.sleep(world.chance.choice((0.0, 0.05, 1.0)))
+        world.change(node, "made")
+        for number in range(3):
+            world.change(node, "put", f"i{number}", world.text())
+
+
+async def subscription_ended(world: "World", network: Network, service: str) -> None:
+    """Another program ends it; nobody is told. A second time within an hour is not fought, so it happens once."""
+    node = world.chance.choice(world.kept_nodes)
+    if (network.account, service) not in world.ended and "gone" not in network.services[service].profile.silent:
+        world.ended.add((network.account, service))
+        network.services[service].subscribed.discard(node)
+
+
+async def subscriptions_pending(world: "World", network: Network, service: str) -> None:
+    _path(network, service).refuse_subscriptions = "pending"
+    await asyncio.sleep(world.chance.uniform(1, 8))
+    _path(network, service).refuse_subscriptions = ""
+
+
+async def several_subscriptions(world: "World", network: Network, service: str) -> None:
+    _path(network, service).subids = 2
+    await asyncio.sleep(world.chance.uniform(1, 8))
+    _path(network, service).subids = 1
+
+
+async def service_restarted(world: "World", network: Network, service: str) -> None:
+    """Its state is kept; for a moment nobody answers at its address, and what happens is told to nobody."""
+    paths = [each.paths[service] for each in world.networks.values()]
+    for path in paths:
+        path.condition, path.drop = condition("service-unavailable"), 99
+    await asyncio.sleep(world.chance.uniform(0.1, 3))
+    for path in paths:
+        path.condition, path.drop = None, 0
+
+
+async def hostile_notifications(world: "World", network: Network, service: str) -> None:
+    """From others than the service: in the name of another one, or of a node that nobody keeps."""
+    item = wire("evil", "evil")
+    for key in (
+        NodeKey(network.account, "evil.localhost", world.kept_nodes[0]),
+        NodeKey(network.account, service, "evil"),
+    ):
+        network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, (item,)))
+    for why in ("error", "wrapped", "sender"):
+        network.listener.dropped(network.account, why)
+
+
+async def notification_not_understood(world: "World", network: Network, service: str) -> None:
+    key = NodeKey(network.account, service, world.kept_nodes[0])
+    kind = world.chance.choice((EventKind.UNKNOWN, EventKind.CONFIGURATION, EventKind.COLLECTION))
+    network.whisper(NodeEvent(key, kind, 0.0))
+
+
+# -- ourselves -----------------------------------------------------------------------------------------
+
+
+async def suspended(world: "World", network: Network, service: str) -> None:
+    world.clock.slept += world.chance.choice((10.0, 8 * 3600.0)) * world.chance.random()
+
+
+async def wall_clock_set(world: "World", network: Network, service: str) -> None:
+    world.clock.shifted += world.chance.randint(-86_400, 86_400) * 1_000_000
+    world.most_shifted = max(world.clock.shifted, world.most_shifted)
+
+
+async def restarted(world: "World", network: Network, service: str) -> None:
+    async with world.restarting:
+        await world.daemon.stop()
+        await world.daemon.start()
+
+
+async def killed(world: "World", network: Network, service: str) -> None:
+    work = world.chance.choice(("save node", "forget node", "event", "event", "swap", "swap", "save traits"))
+    world.daemon.disk.kill_at = f"{world.chance.choice(('before', 'after'))} {work}"
+
+
+async def restored_from_a_backup(world: "World", network: Network, service: str) -> None:
+    copy = copied(world.daemon.disk.raw)
+    await asyncio.sleep(world.chance.uniform(1, 10))
+    async with world.restarting:
+        await world.daemon.stop()
+        world.daemon.disk.restore(copy)
+        # a clock that is set back at the same time would give numbers of the lost file again
+        world.clock.shifted = world.most_shifted = max(world.clock.shifted, world.most_shifted)
+        world.users.since = None
+        for sight in world.sights.values():
+            sight.sequence = 0
+        await world.daemon.start()
+
+
+async def _failing(world: "World", name: str, *, busy: bool = False) -> None:
+    disk = world.daemon.disk
+    disk.failing, disk.busy = {name: world.chance.randint(1, 3)}, busy
+    await asyncio.sleep(world.chance.uniform(1, 6))
+    disk.failing = {}
+
+
+async def disk_full(world: "World", network: Network, service: str) -> None:
+    await _failing(world, "any")
+
+
+async def event_not_stored(world: "World", network: Network, service: str) -> None:
+    await _failing(world, "event")
+
+
+async def swap_not_stored(world: "World", network: Network, service: str) -> None:
+    await _failing(world, "swap")
+
+
+async def database_locked(world: "World", network: Network, service: str) -> None:
+    await _failing(world, "any", busy=True)
+
+
+async def slow_commits(world: "World", network: Network, service: str) -> None:
+    world.daemon.disk.slow = world.chance.uniform(0.05, 1.0)
+    await asyncio.sleep(world.chance.uniform(1, 5))
+    world.daemon.disk.slow = 0.0
+
+
+async def loop_stalls(world: "World", network: Network, service: str) -> None:
+    world.loop.stall(world.chance.uniform(0.5, 5))
+
+
+FAULTS: tuple[Fault, ...] = (
+    cut_and_resumed,
+    resume_refused,
+    half_open,
+    old_news_at_login,
+    unreachable,
+    error_in_a_listing,
+    notification_dropped,
+    black_hole,
+    delay,
+    late_answers,
+    answers_lost,
+    notifications_without_payload,
+    notifications_marked_old,
+    notifications_repeated,
+    purge_told_as_retractions,
+    purge_keeps_the_last,
+    last_item_again,
+    trimmed,
+    trimmed_by_publisher,
+    expired,
+    deleted_and_made_anew,
+    subscription_ended,
+    subscriptions_pending,
+    several_subscriptions,
+    service_restarted,
+    hostile_notifications,
+    notification_not_understood,
+    suspended,
+    wall_clock_set,
+    restarted,
+    killed,
+    restored_from_a_backup,
+    disk_full,
+    event_not_stored,
+    swap_not_stored,
+    database_locked,
+    slow_commits,
+    loop_stalls,
+)
+
+
+def name_of(fault: Fault) -> str:
+    """What it is called in the counters."""
+    return getattr(fault, "__name__", "?").replace("_", " ")

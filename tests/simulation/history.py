@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""What really happened to a node at its service, and all that it may look like to who was not told everything."""
+
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+MOST_WORLDS = 4096
+"""An answer that so many states may explain is not judged, and counted."""
+
+
+@dataclass(slots=True)
+class Change:
+    """One change of a node.
+
+    put ID TEXT, del ID, purge, keep (a purge that keeps the last item), gone, made, deny, allow.
+    """
+
+    at: float
+    op: tuple[str, ...]
+    told: bool
+    """Whether the account hears of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a node is; items oldest first."""
+
+    items: tuple[tuple[str, str], ...] = ()
+    exists: bool = True
+    allowed: bool = True
+
+    @property
+    def shown(self) -> bool:
+        """Whether the account may read it."""
+        return self.exists and self.allowed
+
+
+@dataclass(slots=True)
+class History:
+    """All that ever happened to a node as one account sees it, in the order in which its service committed it."""
+
+    order: str
+    overtaking: bool = False
+    """Whether notifications may overtake each other."""
+    changes: list[Change] = field(default_factory=list)
+    states: list[State] = field(default_factory=lambda: [State()])
+    """After each number of changes."""
+    places: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(id, text) -> number of the change that published it; texts are never used twice."""
+    _times: list[float] = field(default_factory=list)
+
+    def commit(self, change: Change) -> int:
+        """It happens. Returns how many changes there are now."""
+        self.changes.append(change)
+        self._times.append(change.at)
+        self.states.append(after(self.states[-1], change.op, self.order))
+        if change.op[0] == "put":
+            self.places[change.op[1], change.op[2]] = len(self.changes)
+        return len(self.changes)
+
+    def state(self) -> State:
+        """As it is now."""
+        return self.states[-1]
+
+    def number(self, moment: float) -> int:
+        """How many changes there were then."""
+        return bisect_right(self._times, moment)
+
+    def between(self, start: float, end: float) -> range:
+        """The numbers of the states that were current at some moment in between."""
+        return range(self.number(start), self.number(end) + 1)
+
+    def last(self, op: str, before: int) -> int:
+        """The number of the last such change among the first `before`; 0 if there was none."""
+        return next((n for n in range(before, 0, -1) if self.changes[n - 1].op[0] == op), 0)
+
+    def loose(self, verified_at: float, as_of: float, end: float) -> frozenset[int]:
+        """Changes (from 0) of which nobody knows whether an answer shows them.
+
+        Those of which nobody was told since `verified_at`; and, where notifications overtake each other,
+        those since `as_of`, since a later one may have come first.
+        """
+        first = self.number(min(verified_at, as_of) - 1e-6)
+        return frozenset(
+            i
+            for i in range(first, self.number(end))
+            if ((change := self.changes[i]).at > verified_at - 1e-6 and not change.told)
+            or (self.overtaking and change.at > as_of - 1e-6)
+        )
+
+    def worlds(self, numbers: range, loose: frozenset[int]) -> list[Collection[State]] | None:
+        """For each number the states that may be, each loose change being in or out. None: too many."""
+        if not loose:
+            return [(self.states[number],) for number in numbers]
+        start = min(*loose, numbers.start)
+        reached = {self.states[start]: None}
+        result: list[Collection[State]] = []
+        for number in range(start, numbers.stop):
+            if number >= numbers.start:
+                result.append(tuple(reached))
+            if number + 1 == numbers.stop:
+                break
+            op = self.changes[number].op
+            following = {after(state, op, self.order): None for state in reached}
+            reached = (reached | following) if number in loose else following
+            if len(reached) > MOST_WORLDS:
+                return None
+        return result
+
+
+def after(state: State, op: Sequence[str], order: str) -> State:
+    """The state after an operation."""
+    items = state.items
+    match op:
+        case ["put", item_id, text]:
+            if order == "creation" and any(each[0] == item_id for each in items):
+                items = tuple((each, text if each == item_id else held) for each, held in items)
+            else:
+                items = (*(each for each in items if each[0] != item_id), (item_id, text))
+        case ["del", item_id]:
+            items = tuple(each for each in items if each[0] != item_id)
+        case ["purge"]:
+            items = ()
+        case ["keep"]:
+            items = items[-1:]
+        case ["gone"]:
+            return State((), exists=False)
+        case ["made"]:
+            return State()
+        case ["deny"]:
+            return State(items, state.exists, allowed=False)
+        case ["allow"]:
+            return State(items, state.exists, allowed=True)
+    return State(items, state.exists, state.allowed)

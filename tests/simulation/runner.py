@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""Running one seed, and many of them in several processes; what they did together, and whether it was enough."""
+
+import asyncio
+import gc
+import hashlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from tests.simulation.coverage import lacking
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.world import TraceHandler, World
+
+ROOT = Path(__file__).parents[2]
+MOST_SECONDS = 60
+"""Of real time, for one seed."""
+
+
+@dataclass(slots=True)
+class Run:
+    """How a seed went."""
+
+    seed: int
+    service: str = ""
+    wrong: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Of the trace: equal where the same happened."""
+        return hashlib.blake2b("\n".join(self.trace).encode(), digest_size=8).hexdigest()
+
+
+def run_seed(seed: int) -> Run:
+    """Run one, on a loop of its own."""
+    run, troubles, made = Run(seed), list[str](), list[World]()
+    loop = VirtualLoop()
+    asyncio.set_event_loop(loop)
+
+    def trouble(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        if not (made and made[0].daemon.dying):
+            troubles.append(f"{context['message']}: {context.get('exception')!r}")
+
+    async def work() -> None:
+        world = World(seed)
+        made.append(world)
+        handler, log = TraceHandler(world, troubles), logging.getLogger("pubkeep")
+        log.addHandler(handler)
+        log.propagate, before = False, log.level
+        log.setLevel(logging.INFO)
+        try:
+            await world.run()
+        finally:
+            log.removeHandler(handler)
+            log.propagate = True
+            log.setLevel(before)
+
+    def too_long(_signal: int, _frame: object) -> None:
+        raise RuntimeError(f"it takes more than {MOST_SECONDS} s")
+
+    loop.set_exception_handler(trouble)
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(MOST_SECONDS)
+    try:
+        loop.run_until_complete(work())
+    except Exception as error:  # noqa: BLE001 (whatever it is, the seed failed)
+        run.wrong = f"{type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        asyncio.set_event_loop(None)
+    if not run.wrong:
+        gc.collect()
+        run.wrong = "; ".join(troubles)
+    run.service, run.seen, run.trace = made[0].jid.removesuffix(".localhost"), made[0].seen, made[0].trace
+    return run
+
+
+# -- many ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Many seeds, one after the other in each of several processes."""
+
+    start: int
+    least: int
+    seconds: float = 0.0
+    """So long, if that is more than the least; 0: the least only."""
+    processes: int = 2
+    ran: int = 0
+    took: float = 0.0
+    seen: Counter[str] = field(default_factory=Counter)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    digests: dict[int, str] = field(default_factory=dict)
+
+    def run(self, tell: Callable[[str], None] = print, environ: Mapping[str, str] = os.environ) -> None:
+        """Run them; each that fails is told at once."""
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "tests.simulation", "--worker"]
+        numbers = (str(self.start), str(self.least), str(self.seconds), str(self.processes))
+        workers = [
+            subprocess.Popen(
+                [*command, str(at), *numbers], cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**environ}
+            )
+            for at in range(self.processes)
+        ]
+        threads = [threading.Thread(target=self._collect, args=(worker.stdout, tell)) for worker in workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        codes = [worker.wait() for worker in workers]
+        for worker in workers:
+            assert worker.stdout is not None
+            worker.stdout.close()
+        if any(codes):
+            self.failures.append({"seed": -1, "service": "", "wrong": f"the processes ended with {codes}"})
+        self.took = time.perf_counter() - began
+
+    def _collect(self, lines: IO[str], tell: Callable[[str], None]) -> None:
+        for line in lines:
+            found = json.loads(line)
+            self.ran += 1
+            self.seen.update(found["seen"])
+            self.digests[found["seed"]] = found["digest"]
+            if found["wrong"]:
+                self.failures.append({name: found[name] for name in ("seed", "service", "wrong")})
+                tell(f"seed {found['seed']} ({found['service']}): {found['wrong'][:1500]}")
+
+    def lacking(self) -> list[str]:
+        """What was hit too seldom for all this to prove anything."""
+        return lacking(self.seen, self.ran)
+
+    def result(self) -> dict[str, Any]:
+        """What is kept of it."""
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+        some = [self.start + number * max(1, self.ran // 5) for number in range(5)]
+        return {
+            "commit": commit.stdout.strip(),
+            "seeds": [self.start, self.ran],
+            "seconds": round(self.took, 1),
+            "processes": self.processes,
+            "failures": sorted(self.failures, key=lambda each: int(each["seed"])),
+            "lacking": self.lacking(),
+            "replayed": some,
+            "counters": dict(sorted(self.seen.items())),
+        }
+
+
+def work(at: int, start: int, least: int, seconds: float, processes: int) -> None:
+    """What one of the processes does: every so manieth seed, one line of JSON for each."""
+    began = time.perf_counter()
+    seed = start + at
+    while seed < start + least or (seconds and time.perf_counter() - began < seconds):
+        run = run_seed(seed)
+        found = {
+            "seed": seed,
+            "service": run.service,
+            "wrong": run.wrong,
+            "digest": run.digest,
+            "seen": dict(run.seen),
+        }
+        print(json.dumps(found), flush=True)
+        seed += processes

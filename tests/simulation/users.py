@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+"""Those who read, write and decide, and hold every answer against the oracle."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pubkeep.errors import CursorTooOld, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut
+from pubkeep.model import NodeKey, Policy
+from pubkeep.questions import Format, Freshness, ItemsRequest, NodeFilter, SearchRequest
+from tests.simulation.oracle import judge, judge_refusal
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+NEAR = 0.05
+"""Seconds after a change within which a read counts as near to it."""
+
+
+class Wrong(AssertionError):
+    """An answer that may not be."""
+
+
+class Killed(Exception):
+    """The process died while it was asked."""
+
+
+class Users:
+    """All that goes on outside, on one daemon."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._chance, self._seen = world.chance, world.seen
+        self.mirror: dict[str, str] = {}
+        """URI -> title, as Search(since) tells."""
+        self.since: int | None = None
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def request(self, ids: Sequence[str]) -> ItemsRequest:
+        """Any request that there is."""
+        chance = self._chance
+        options: dict[str, Any] = chance.choice(
+            (
+                {},
+                {"max": chance.randint(0, 9)},
+                {"ids": tuple(chance.sample(ids, chance.randint(1, 4)))},
+                {"before": chance.choice(ids), "max": 3},
+                {"before": "", "max": 2},
+                {"after": chance.choice(ids), "max": 3},
+                {"index": chance.randint(0, 9), "max": 3},
+                {"max_bytes": 700},
+                {"order": chance.choice(("creation", "modification")), "max": 4},
+            )
+        )
+        freshness: Freshness = chance.choice(("auto",) * 8 + ("cache", "service", "quick"))
+        if freshness == "auto" and chance.random() < 0.1:
+            options["max_age"] = chance.choice((0, 30))
+        form: Format = "json" if chance.random() < 0.8 else "both"
+        return ItemsRequest(**options, freshness=freshness, format=form, extra=chance.random() < 0.1)
+
+    async def reader(self) -> None:
+        """Reads something somewhere; often just when something happens."""
+        world, dice = self._world, self._chance.random()
+        key = world.some_key()
+        if dice < 0.35:
+            await world.next_change(key)
+            await asyncio.sleep(self._chance.random() * NEAR * 0.9)
+        elif dice < 0.5:
+            await world.next_listing(key)
+        await self.read(key, self.request(world.ids(key)))
+
+    async def read(self, key: NodeKey, request: ItemsRequest) -> Any:
+        """Read, and hold the answer against what was. Returns it; None where there was none."""
+        world = self._world
+        sight = world.sights[key]
+        begun, before = world.clock.boottime(), sight.now()
+        kept, shifted = world.wanted(key), world.clock.shifted
+        self._note_moment(key, begun)
+        world.say(f"reads {key.node} {request}")
+        try:
+            answer = await world.daemon.call(world.cache.get_items(key, request))
+        except Killed:
+            return None
+        except (NotFound, NotAllowed) as error:
+            self._seen[f"reader {type(error).__name__}"] += 1
+            ended = world.clock.boottime()
+            if wrong := judge_refusal(sight, request, error, begun, ended, known=kept):
+                raise Wrong(f"{key.node} {request}: {wrong}") from None
+            if request.freshness != "cache":
+                sight.refused(error, ended)
+            return None
+        except PubkeepError as error:
+            self._seen[f"reader {type(error).__name__}"] += 1
+            fair = request.freshness == "cache" or request.order != "service" or "changed each time" in str(error)
+            if not (world.faults or fair):
+                raise Wrong(f"{key.node} {request}: without any fault: {error}") from None
+            return None
+        ended = world.clock.boottime()
+        self._seen[f"read {answer.source}{' stale' if answer.stale else ''}"] += 1
+        self._seen[f"state {answer.state}"] += 1
+        if request.freshness == "auto" and request.max_age is None and kept and request.order == "service":
+            calm = "calm" if world.calm else "faulty"
+            self._seen[f"auto {calm}"] += 1
+            self._seen[f"auto {calm} from the cache"] += answer.source == "cache" and not answer.stale
+        rows = [(row.id, row.title) for row in answer.page.items]
+        world.say(f"read {key.node} {answer.source} {answer.stale} {answer.reason} {rows}")
+        network = world.networks[key.account]
+        sight.readable_at = network.listed_at.get(key, float("-inf"))
+        heard = network.paths[key.service].heard_since(begun)
+        if shifted != world.clock.shifted:
+            return answer  # nobody knows by which clock its dates are told
+        verdict = judge(sight, request, answer, begun, ended, before, heard, world.moment)
+        self._seen["not judged"] += not verdict.judged
+        if verdict.wrong:
+            raise Wrong(f"{key.account} {key.node} {request}: {verdict.wrong}")
+        if not answer.stale:
+            sight.floor = max(sight.floor, verdict.earliest)
+        return answer
+
+    def _note_moment(self, key: NodeKey, now: float) -> None:
+        world = self._world
+        self._seen["reads"] += 1
+        self._seen["reads near a change"] += now - world.changed_at.get(key, -9e9) <= NEAR
+        self._seen["reads while a list is open"] += world.networks[key.account].listing[key] > 0
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    async def writer(self) -> None:
+        """Publishes, retracts, purges as the account itself."""
+        world, chance = self._world, self._chance
+        await asyncio.sleep(chance.expovariate(0.2))
+        key = world.some_key()
+        sight, network = world.sights[key], world.networks[key.account]
+        item_id, dice, text = chance.choice(world.ids(key)), chance.random(), world.text()
+        entry = f"<entry xmlns='http://www.w3.org/2005/Atom'><title>{text}</title></entry>"
+        op: tuple[str, ...] = ("put", item_id, text) if dice < 0.7 else ("del", item_id) if dice < 0.97 else ("purge",)
+        world.say(f"writes {key.node} {op}")
+        network.own.pop(op, None)
+        try:
+            if op[0] == "put":
+                await world.daemon.call(world.cache.writer.publish(key, [entry], ids=[item_id]))
+            elif op[0] == "del":
+                await world.daemon.call(world.cache.writer.retract(key, [item_id]))
+            else:
+                await world.daemon.call(world.cache.nodes.purge(key))
+        except Killed:
+            return
+        except TimedOut:
+            self._seen["write without answer"] += 1
+        except PubkeepError as error:
+            self._seen[f"write {type(error).__name__}"] += 1
+        else:
+            self._seen["write confirmed"] += 1
+            if op in network.own:
+                sight.floor = max(sight.floor, network.own[op])
+                sight.own.add(network.own[op])
+            world.say(f"wrote {key.node} {op}")
+
+    # -- deciding ----------------------------------------------------------------------------------
+
+    async def decider(self) -> None:
+        """Synchronise, Verify, policies, Forget, Cancel, now and then."""
+        world, chance = self._world, self._chance
+        await asyncio.sleep(chance.expovariate(0.08))
+        key, what = world.some_key(), chance.choice(DECISIONS)
+        world.say(f"decides {what} of {key.node}")
+        self._seen[f"decides {what}"] += 1
+        try:
+            match what:
+                case "synchronise":
+                    await world.daemon.call(world.cache.synchronise(key))
+                case "cancel":
+                    job = await world.daemon.call(world.cache.synchronise(key))
+                    await asyncio.sleep(chance.uniform(0, 0.1))
+                    job.cancel()
+                case "verify" | "verify and repair":
+                    await world.daemon.call(world.cache.verify(key, repair=what != "verify"))
+                case "max_items":
+                    await self._policy(key, Policy(max_items=chance.randint(2, 5)))
+                    await asyncio.sleep(chance.uniform(0, 8))
+                    await self._policy(key, Policy())
+                case "max_age":
+                    await self._policy(key, Policy(max_age=5))
+                    world.sights[key].max_age = 5
+                    await asyncio.sleep(chance.uniform(0, 8))
+                    world.sights[key].max_age = 900
+                    await self._policy(key, Policy())
+                case "never":
+                    await self._policy(key, Policy("never"))
+                    await asyncio.sleep(chance.uniform(0, 3))
+                    await self._policy(key, Policy())
+                case "always":
+                    await self._policy(key, Policy("always"))
+                case "forget":
+                    where = NodeFilter(key.account, key.service, key.node)
+                    await world.daemon.call(world.cache.forget(where, [key.account]))
+        except Killed:
+            return
+        except PubkeepError as error:
+            self._seen[f"decision {type(error).__name__}"] += 1
+
+    async def _policy(self, key: NodeKey, policy: Policy) -> None:
+        """Until it is so: people insist."""
+        while True:
+            try:
+                await self._world.daemon.running.wait()
+                await self._world.daemon.call(self._world.cache.set_policy(key, policy))
+            except (Killed, PubkeepError):
+                await asyncio.sleep(0.3)
+            else:
+                return
+
+    # -- following -----------------------------------------------------------------------------------
+
+    async def follower(self) -> None:
+        """Keeps a list of everything by Search(since), as a frontend does."""
+        await asyncio.sleep(self._chance.uniform(1, 4))
+        await self.follow()
+
+    async def follow(self) -> None:
+        """What Search tells since the last time makes just what the table holds."""
+        world = self._world
+        accounts = list(world.networks)
+        ledger, commits = world.daemon.disk.ledger, world.daemon.disk.ledger.commits
+        try:
+            request = SearchRequest(since=self.since, limit=500)
+            found = await world.daemon.call(world.cache.search(request, accounts))
+        except CursorTooOld:
+            self.mirror, self.since = {}, None  # another file
+            return
+        except (Killed, NotReady):
+            return
+        if found.reset or self.since is None:
+            self.mirror = {}
+        for uri in found.removed:
+            self.mirror.pop(uri, None)
+        self.mirror |= {row.uri: row.title for row in found.items}
+        if self.since is not None and found.sequence < self.since:
+            raise Wrong(f"O3: Search goes from {self.since} back to {found.sequence}")
+        self.since = found.sequence
+        if ledger.commits == commits and sorted(self.mirror.values()) != sorted(ledger.table().values()):
+            raise Wrong(f"O7: Search tells {self.mirror}, held is {ledger.table()}")
+        self._seen["search compared"] += ledger.commits == commits
+
+
+DECISIONS = (
+    *("synchronise", "cancel", "verify", "verify and repair"),
+    *("max_items", "max_age", "never", "always", "forget"),
+)
