@@ -4,13 +4,8 @@
 from xml.etree import ElementTree as ET
 
 from tests.golden.requests import SERVICE
-<<<<<<< HEAD
 from tests.golden.steps import BOB, PEP, Step
-from tests.simulation.oracle import History
-=======
-from tests.golden.script import BOB, PEP, Step
 from tests.simulation.history import History
->>>>>>> b2281e3 (wip)
 from tests.simulation.paging import Asked
 from tests.simulation.refusals import CLOSED, CONTACTS_ONLY, FORBIDDEN, Refusal
 from tests.simulation.services import Notice, Profile, Rules, Service

@@ -17,9 +17,9 @@ from tests.golden.client import Client
 from tests.golden.comparing import element
 from tests.golden.races import LAST, LISTING, ORDER, Listed, Told, reordered, seen
 from tests.golden.requests import SERVICE, create, get, publish, subscribe
+from tests.simulation.history import History
 from tests.simulation.loop import VirtualClock, VirtualLoop
 from tests.simulation.network import Network
-from tests.simulation.oracle import History
 from tests.simulation.services import EJABBERD, PROSODY, Profile, Service
 
 NODE = "race"
@@ -143,8 +143,8 @@ class Carol:
 async def simulated(profile: Profile, seed: int, clock: Clock) -> set[str]:
     """One round at a simulated service."""
     carol, service = Carol(), Service(SERVICE, profile)
-    network = Network(KEY.account, clock, random.Random(seed), Counter())
-    network.listener, network.services[SERVICE] = carol, service
+    network = Network(KEY.account, {SERVICE: service}, clock, random.Random(seed), Counter())
+    network.listener = carol
     service.nodes[NODE] = History(profile.order)
     network.connect()
     network.change(service, NODE, "put", "same", "0")

@@ -7,9 +7,7 @@ publish, a link that is cut now and then, a nap of the machine and a new session
 
 import asyncio
 import random
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 from pubkeep.analysers.registry import Registry, load_entry_points
 from pubkeep.cache.cache import Cache
@@ -18,11 +16,11 @@ from pubkeep.errors import PubkeepError
 from pubkeep.model import NodeKey
 from pubkeep.questions import ItemsRequest
 from pubkeep.sync.jobs import Jobs
+from tests.simulation.history import History
 from tests.simulation.loop import VirtualClock, VirtualLoop
-from tests.simulation.network import Network
-from tests.simulation.oracle import History
+from tests.simulation.network import Network, Sessions
 from tests.simulation.services import PROFILES, Service
-from tests.simulation.store import open_store, template
+from tests.simulation.store import Disk, open_store
 
 ACCOUNT = "alice@localhost"
 HOUR = 3600.0
@@ -37,31 +35,34 @@ ENTRY = "<entry xmlns='http://www.w3.org/2005/Atom'><title>{}</title></entry>"
 class Hour:
     """One hour of one account."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.loop, self.clock = loop, VirtualClock(loop, random.Random(seed + 1))
         self.seen: Counter[str] = Counter()
-        self.network = Network(ACCOUNT, self.clock, random.Random(seed + 2), self.seen)
+        services: dict[str, Service] = {}
         self.keys: list[NodeKey] = []
         for profile in PROFILES:
             if profile.name in SERVICES:
                 service = Service(f"{profile.name}.localhost", profile)
-                self.network.services[service.jid] = service
+                services[service.jid] = service
                 for number in range(BLOGS):
                     name = f"urn:xmpp:microblog:0/{number}"
                     service.nodes[name] = History(profile.order, profile.fan_out > 0)
                     self.keys.append(NodeKey(ACCOUNT, service.jid, name))
+        self.network = Network(ACCOUNT, services, self.clock, random.Random(seed + 2), self.seen)
         for key in self.keys:
             for number in range(POSTS):
                 self._publish(key, f"i{number}")
         self.favourites = self.chance.sample(self.keys, FAVOURITES)
-        store = open_store(folder / "hour.db", template(folder), self.clock, random.Random(seed + 3))
+        store = open_store(Disk(random.Random(seed + 3), self.seen), self.clock)
         self.store = store
         analysers = Registry()
         load_entry_points(analysers)
-        self.cache = Cache(store, self.network, analysers, Jobs(self.clock), self.clock, CacheSettings())
+        self.cache = Cache(
+            store, Sessions({ACCOUNT: self.network}), analysers, Jobs(self.clock), self.clock, CacheSettings()
+        )
         self.network.listener = self.cache
 
     def _publish(self, key: NodeKey, item_id: str) -> None:
@@ -133,11 +134,10 @@ def ordinary(seed: int = 1) -> Counter[str]:
     """Live it; what was counted."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    with tempfile.TemporaryDirectory() as folder:
 
-        async def work() -> Counter[str]:
-            return await Hour(Path(folder), seed).live()
+    async def work() -> Counter[str]:
+        return await Hour(seed).live()
 
-        counted = loop.run_until_complete(work())
+    counted = loop.run_until_complete(work())
     loop.close()
     return counted

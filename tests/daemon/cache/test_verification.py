@@ -206,3 +206,14 @@ async def test_a_copy_proved_without_a_subscription_is_proved_anew_with_one(benc
 
     assert seen == [("cache", True, ["a", "b", "c"])]
     assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")])
+
+
+async def test_what_one_caller_was_refused_is_not_shown_to_the_next(bench: Bench) -> None:
+    bench.service.closed = True
+
+    with pytest.raises(NotAllowed):
+        await bench.read(freshness="service")
+
+    for freshness in ("cache", "quick", "auto"):
+        with pytest.raises(NotAllowed):
+            await bench.read(freshness=freshness)
