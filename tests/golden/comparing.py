@@ -3,6 +3,7 @@
 
 import difflib
 from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape, quoteattr
 
 from tests.golden.recording import SENT, Line, Recording
 
@@ -27,8 +28,16 @@ def plain(head: str, line: Line) -> str:
     for each in stanza.iter():
         if each.tag in _UNORDERED or (each.tag == _NODES and "node" not in each.attrib):
             each[:] = sorted(each, key=ET.tostring)
-    text = ET.canonicalize(ET.tostring(stanza, encoding="unicode"), rewrite_prefixes=False)
-    return f"{line.who:5} {line.way} {text}"
+    return f"{line.who:5} {line.way} {_written(stanza, 'jabber:client')}"
+
+
+def _written(each: ET.Element, outer: str) -> str:
+    """An element for people: attributes in one order, a namespace where it is another than outside, no prefixes."""
+    uri, _, name = each.tag[1:].partition("}")
+    declared = f" xmlns='{uri}'" if uri != outer else ""
+    attributes = "".join(f" {key}={quoteattr(value)}" for key, value in sorted(each.items()))
+    inner = escape(each.text or "") + "".join(_written(child, uri) + escape(child.tail or "") for child in each)
+    return f"<{name}{declared}{attributes}>{inner}</{name}>" if inner else f"<{name}{declared}{attributes}/>"
 
 
 def lines(recording: Recording, words: str, *, racing: bool) -> list[str]:
