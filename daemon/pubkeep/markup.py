@@ -25,11 +25,14 @@ MAX_BYTES = 512 * 1024
 """Bytes of one payload: twice what servers accept as one stanza, since theirs may be longer when written anew."""
 
 XML = "http://www.w3.org/XML/1998/namespace"
+SEPARATOR = "\x01"
+"""Stands between namespace and name in what expat gives. No document can hold it; a namespace that holds the separator
+is refused by expat as malformed, and `}`, which ElementTree's own parser uses, may stand in one."""
 _USUAL = {"http://www.w3.org/1999/xhtml": "html"}
 """Prefixes that readers of our texts are used to."""
 _DECLARED = "xmlns:"
-_PREFIX = re.compile(r"(?:^|[\s,|(\[/@])([^\W\d][\w.-]*):(?=[^\W\d])")
-"""What may be a prefix: of the whole value, of one of several in a list, or of a name in a path."""
+_PREFIX = re.compile(r"(?<![\w.:-])([^\W\d][\w.-]*):(?=[^\W\d])")
+"""What may be a prefix: of the whole value, of one of several in a list, or of a name in a path or an expression."""
 _TEXT = 256
 """Characters of the longest text that may be a qualified name."""
 
@@ -56,7 +59,7 @@ class Reader:
         self._build(TreeBuilder())
 
     def _new_expat(self) -> expat.XMLParserType:
-        parser = expat.ParserCreate("utf-8", "}", intern=self._seen)
+        parser = expat.ParserCreate("utf-8", SEPARATOR, intern=self._seen)
         parser.ordered_attributes = True
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -83,7 +86,8 @@ class Reader:
         """The name as ElementTree writes it."""
         tag = self._names.get(name)
         if tag is None:
-            tag = self._names[name] = "{" + name if "}" in name else name
+            uri, separator, local = name.rpartition(SEPARATOR)
+            tag = self._names[name] = f"{{{uri}}}{local}" if separator else name
         return tag
 
     def _open(self, name: str, attributes: list[str]) -> Element:
@@ -226,7 +230,7 @@ def _names(elements: Iterable[Element]) -> dict[str, str]:
     prefixes = {XML: "xml"}
     for name in names:
         if name.startswith("{"):
-            uri, _, local = name[1:].partition("}")
+            uri, _, local = name[1:].rpartition("}")
             if uri not in prefixes:
                 usual = _USUAL.get(uri)
                 prefixes[uri] = usual if usual and usual not in kept else next(free)

@@ -20,7 +20,7 @@ def first_child(item: Element) -> Element | None:
 
 def namespace(element: Element) -> str:
     """The namespace of an element, empty if it has none."""
-    return element.tag[1:].partition("}")[0] if element.tag.startswith("{") else ""
+    return element.tag[1:].rpartition("}")[0] if element.tag.startswith("{") else ""
 
 
 def refuse(item: Element, why: str) -> None:

@@ -107,6 +107,27 @@ def test_a_prefix_that_a_value_uses_stays_declared_as_its_author_meant_it() -> N
     )
 
 
+@pytest.mark.parametrize(
+    "value", ["$p:v", "a=p:b", "'p:b'", "{p:b}", "not(p:b)", "p:b+1", "!p:b", "a p:b", "a;p:b", "<p:b>"]
+)
+def test_a_prefix_stays_declared_wherever_in_an_expression_it_stands(value: str) -> None:
+    xml = f"<a xmlns:p='urn:p' select=\"{escaped(value)}\"/>"
+
+    assert 'xmlns:p="urn:p"' in markup.write(markup.parse(xml))
+
+
+@pytest.mark.parametrize("uri", ["urn:}x", "urn:{x}y", "}", "{", "a b", "urn:x#", "é🙂"])
+def test_a_namespace_may_hold_what_it_likes(uri: str) -> None:
+    xml = f"<a xmlns='{uri}' xmlns:p='{uri}' p:k='p:v'><b xmlns=''/></a>"
+
+    element = markup.parse(xml)
+    written = markup.write(element)
+
+    assert [each.tag for each in element.iter()] == [f"{{{uri}}}a", "b"]
+    assert written == f'<ns0:a xmlns:ns0="{uri}" ns0:k="p:v" xmlns:p="{uri}"><b/></ns0:a>'
+    assert markup.write(markup.parse(written)) == written
+
+
 def test_a_kept_prefix_does_not_capture_a_name_of_ours() -> None:
     xml = "<a xmlns='urn:a'><ns0:b xmlns:ns0='urn:b' ref='ns0:x'><c xmlns='urn:c'/></ns0:b></a>"
 

@@ -302,7 +302,7 @@ class PubSub:
 
         def refused(stanza: ET.Element) -> None:
             error = stanza.find("{jabber:client}error")
-            if error is not None and any(child.tag.partition("}")[2] in _LOSS for child in error):
+            if error is not None and any(child.tag.rpartition("}")[2] in _LOSS for child in error):
                 self._path.path_lost(node.account, node.service)
             if not future.done():
                 foreign = domain != own and not domain.endswith(f".{own}")

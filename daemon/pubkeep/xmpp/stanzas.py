@@ -14,7 +14,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 from pubkeep import payload
-from pubkeep.markup import MAX_DEPTH, MAX_ELEMENTS, Reader, TooMuch
+from pubkeep.markup import MAX_DEPTH, MAX_ELEMENTS, SEPARATOR, Reader, TooMuch
 
 MIB = 1024 * 1024
 MAX_TAG = 256 * 1024
@@ -34,7 +34,7 @@ ELEMENT, ATTRIBUTES, ATTRIBUTE, NAME = 200, 150, 100, 400
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 _STREAM, _STANZA, _ITEM = 1, 2, 5
 """Depths: stream, stanza, pubsub or event, items, item."""
-_ITEMS = tuple(f"http://jabber.org/protocol/pubsub{part}}}item" for part in ("", "#event"))
+_ITEMS = tuple(f"http://jabber.org/protocol/pubsub{part}{SEPARATOR}item" for part in ("", "#event"))
 
 
 _NAMING = ("id", "publisher", "from", "to", "type")
@@ -215,7 +215,7 @@ class Stanzas(Reader):
 
     def _renew(self) -> None:
         """Go on with a new expat, as if the stream had begun here. Between two stanzas."""
-        uri, _, local = self._root.tag[1:].partition("}")
+        uri, _, local = self._root.tag[1:].rpartition("}")
         bound = {prefix: uris[-1] for prefix, uris in self._scopes.items()}
         prefix = next(each for each in bound if bound[each] == uri)
         declared = "".join(f" {f'xmlns:{each}' if each else 'xmlns'}={quoteattr(bound[each])}" for each in bound)

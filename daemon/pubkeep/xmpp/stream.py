@@ -231,7 +231,11 @@ class Stream(ClientXMPP):  # type: ignore[misc]
             if found.part is Part.REFUSED:
                 log.warning("%s: a stanza was not taken: %s", self.boundjid.bare, found.why)
                 self.refused(found.element)
-            self._spawn_event(found.element)
+            try:
+                self._spawn_event(found.element)
+            except Exception as error:  # noqa: BLE001 (slixmpp raises what it likes: for a JID that it does not know, say)
+                log.warning("%s: a stanza could not be handled: %s", self.boundjid.bare, type(error).__name__)
+                self.refused(found.element)
 
     def _refuse(self, parser: Stanzas, why: str) -> None:
         """End the connection and its session: a resumed one would bring the same again."""

@@ -609,6 +609,29 @@ async def test_an_answer_that_does_not_end_is_an_error_ends_the_session_and_is_s
     assert bench.clock.wanted == [2.0]
 
 
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        "<iq type='get' from='bob@localhost/\N{GRINNING FACE}' id='1'><x xmlns='urn:x'/></iq>",
+        "<iq type='set' from='@@' id='1'><query xmlns='jabber:iq:roster'/></iq>",
+        "<presence from='@@'/>",
+        "<message from='bob@localhost'><x xmlns='urn:}x' xmlns:p='{' p:k='1'/></message>",
+        "<a xmlns='urn:xmpp:sm:3' h='many'/>",
+        "<a xmlns='urn:xmpp:sm:3'/>",
+    ],
+)
+async def test_a_stanza_that_cannot_be_handled_is_passed_over(bench: Bench, stanza: str) -> None:
+    bench.start()
+    await bench.server.up.wait()
+    await bench.server.fence()
+
+    bench.server.send(stanza + f"<message from='pubsub.localhost'>{EVENT.format('next')}</message>")
+    await bench.until(lambda: bool(bench.events))
+
+    assert [event.items[0].id for event in bench.events] == ["next"]
+    assert (bench.said, bench.server.connections) == (["started"], 1)
+
+
 async def test_a_flood_is_worked_off_in_turn_with_everybody_else(bench: Bench) -> None:
     bench.start()
     await bench.server.up.wait()
