@@ -251,8 +251,12 @@ class Reader(Part):
         return not node.hidden and (node.record.copy is not Copy.NONE or node.record.items > 0)
 
     def _verified_within(self, node: Node, seconds: int) -> bool:
-        age = self._clock.wall() - node.record.verified_at
-        return node.record.copy is Copy.WHOLE and not node.hidden and 0 <= age <= seconds * 1_000_000
+        """Whether the copy was proved no longer ago; only a proof of an earlier run is dated by the wall clock."""
+        if node.proof is not None:
+            age = self._clock.boottime() - node.proof.verified_at
+        else:
+            age = (self._clock.wall() - node.record.verified_at) / 1_000_000
+        return node.record.copy is Copy.WHOLE and not node.hidden and 0 <= age <= seconds
 
     # -- from the service ------------------------------------------------------------------------
 

@@ -24,12 +24,17 @@ ENTRY = "<entry xmlns='http://www.w3.org/2005/Atom'><title>{}</title></entry>"
 
 
 class Ahead(Clock):
-    """A clock that can be put forward."""
+    """A clock that can be put forward, as a suspend does, and whose wall clock somebody may set."""
 
     forward = 0.0
+    shifted = 0.0
+    """Seconds by which the wall clock was set, beside those that it went on in suspend."""
 
     def boottime(self) -> float:
         return super().boottime() + self.forward
+
+    def wall(self) -> int:
+        return super().wall() + int((self.forward + self.shifted) * 1_000_000)
 
 
 class FragileStore(Store):
