@@ -461,8 +461,7 @@ async def test_another_program_that_takes_the_resource_stops_the_account(world: 
 
 async def test_a_swallowing_link_is_noticed_by_the_keepalive(server: Server, world: World, blog: Author) -> None:
     world.daemon.stop()
-    world.daemon.environ |= {"PUBKEEP_XMPP_KEEPALIVE_INTERVAL": "1", "PUBKEEP_XMPP_KEEPALIVE_TIMEOUT": "1"}
-    world.daemon.environ |= {"PUBKEEP_XMPP_NEGOTIATION_TIMEOUT": "2"}
+    world.daemon.environ |= {"PUBKEEP_XMPP_KEEPALIVE_INTERVAL": "1", "PUBKEEP_XMPP_KEEPALIVE_TIMEOUT": "3"}
     await world.start()
     async with Proxy(server.port) as proxy:
         alice = await world.add(port=proxy.port)
