@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pubkeep_bridge.cli import render
 from pubkeep_bridge.cli.arguments import parser
 
@@ -50,6 +52,23 @@ def test_the_manual_lists_the_exit_statuses_of_the_program() -> None:
 def test_every_command_helps() -> None:
     for command in commands(parser()).values():
         assert "--json" in command.format_help()
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "value"),
+    [
+        ("publish s n --id one a.xml", "files", ["a.xml"]),
+        ("publish --id one s n a.xml --id two b.xml", "files", ["a.xml", "b.xml"]),
+        ("publish s n --id one -", "files", ["-"]),
+        ("publish s n", "files", []),
+        ("create s n --account a@b title=News", "fields", [("title", "News")]),
+        ("config set s n --account a@b title=News", "fields", [("title", "News")]),
+        ("retract - n --account a@b one two", "ids", ["one", "two"]),
+        ("search --type blog spring onions", "words", ["spring", "onions"]),
+    ],
+)
+def test_options_may_stand_anywhere(typed: str, name: str, value: object) -> None:
+    assert getattr(parser().parse_args(typed.split()), name) == value
 
 
 def test_a_terminal_obeys_nothing_that_comes_from_the_network() -> None:

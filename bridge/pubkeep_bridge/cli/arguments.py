@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 EPILOG = """examples:
   pubkeep account add juliet@example.org
@@ -11,6 +12,21 @@ EPILOG = """examples:
 
 SERVICE is a JID; - means the account's own PEP.
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 nothing found, 4 no daemon, 130 interrupted."""
+
+
+class _Command(argparse.ArgumentParser):
+    """Takes options anywhere; argparse takes a list that may be empty for empty where an option stands before it."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._mixing or any(action.nargs == argparse.PARSER for action in self._actions):
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main.add_argument("--version", action="version", version=f"pubkeep {_version()}")
-    commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands: "argparse._SubParsersAction[Any]" = main.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_Command
+    )
 
     def add(name: str, words: str, parent: argparse.ArgumentParser, example: str = "") -> argparse.ArgumentParser:
         return commands.add_parser(
