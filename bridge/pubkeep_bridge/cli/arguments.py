@@ -48,18 +48,19 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main.add_argument("--version", action="version", version=f"pubkeep {_version()}")
-    commands: "argparse._SubParsersAction[Any]" = main.add_subparsers(
+    commands: argparse._SubParsersAction[Any] = main.add_subparsers(
         dest="command", required=True, metavar="COMMAND", parser_class=_Command
     )
 
     def add(name: str, words: str, parent: argparse.ArgumentParser, example: str = "") -> argparse.ArgumentParser:
-        return commands.add_parser(
+        command: argparse.ArgumentParser = commands.add_parser(
             name,
             help=words,
             description=f"{words[0].upper()}{words[1:]}.",
             parents=[parent],
             epilog=f"example: pubkeep {name} {example}" if example else "",
         )
+        return command
 
     add("status", "show the daemon and its accounts", shared)
     add("statistics", "show how the cache does: reads, notifications, proofs, nodes", one)
