@@ -208,7 +208,7 @@ class ItemChanges:
         published, retracted = tuple(self.published), tuple(self.retracted)
         if record is not None:
             self._no_tombstones([""])
-            self.connection.execute(_NEW_CHANGE, self._change(kind, ""))
+            self.connection.execute(_NEW_CHANGE, self._change(_turn(before.state, record.state) or kind, ""))
             values = node_values(record)
             if before.items + self.added and (before.state in HIDDEN) != (record.state in HIDDEN):
                 values["turned"] = self.counter.value
@@ -274,6 +274,15 @@ class ItemChanges:
         tkey = self._next_tkeys[second]
         self._next_tkeys[second] += 1
         return tkey
+
+
+def _turn(before: str, after: str) -> str:
+    """The kind of change that a node's new state is, where it says more than `node-state` (DBUS-API, Changes)."""
+    if before == NodeState.GONE and after not in HIDDEN:
+        return "node-recreated"
+    if after == NodeState.DENIED and before != after:
+        return "hidden"
+    return "shown" if before == NodeState.DENIED and after not in HIDDEN else ""
 
 
 def _same(item: NewItem, row: Any) -> bool:
