@@ -46,6 +46,7 @@ SERVERS = (
         "a notification's payload differs from what is stored (ejabberd 3335)",
         "found when the service is asked or the node verified, and the service loses its credit",
         (
+            f"{SYSTEM}lies.py::test_a_notification_that_shows_another_payload_is_found_out_by_a_comparison",
             f"{CACHE}races.py::test_of_two_overwrites_the_stored_one_wins_not_the_last_event",
             f"{CACHE}verification.py::test_a_service_that_kept_something_to_itself_loses_its_credit",
         ),
@@ -69,7 +70,10 @@ SERVERS = (
         "joined retraction",
         "one retraction whose id is several ids joined (ejabberd 23.01 when max_items is lowered)",
         "an unknown id makes the node be listed",
-        (f"{XMPP}forged.py::test_several_ids_joined_to_one_retraction_are_found_out",),
+        (
+            f"{SYSTEM}lies.py::test_several_retractions_joined_to_one_are_asked_for",
+            f"{XMPP}forged.py::test_several_ids_joined_to_one_retraction_are_found_out",
+        ),
     ),
     Case(
         "silent trim",
@@ -85,6 +89,7 @@ SERVERS = (
         "notifications come in two or more copies (ejabberd 23.01)",
         "one change",
         (
+            f"{SYSTEM}lies.py::test_notifications_in_two_copies_are_one_item_and_leave_the_node_synced",
             f"{CACHE}items.py::test_copies_of_a_notification_are_one_change",
             f"{CACHE}settle.py::test_the_same_event_twice_is_harmless",
         ),
@@ -107,8 +112,24 @@ SERVERS = (
         "an order that is not shown to be kept is refused",
         (
             f"{SYSTEM}bad_input.py::test_every_mistake_of_a_caller_is_named",
+            f"{SYSTEM}lies.py::test_whatever_its_pages_look_like_the_answer_has_one_order",
             f"{SYSTEM}both_paths.py::test_the_order_that_a_service_keeps_is_learnt_from_what_it_shows",
         ),
+    ),
+    Case(
+        "dead subscription",
+        "a subscription to a node that was deleted and made anew is listed still, and tells nothing (Prosody 0.12)",
+        "made again before it is relied upon",
+        (
+            f"{SYSTEM}losses.py::test_what_is_published_in_a_node_made_anew_while_we_were_away_is_told",
+            f"{SYSTEM}losses.py::test_what_is_published_in_a_node_made_anew_is_told",
+        ),
+    ),
+    Case(
+        "half a purge",
+        "a purge leaves what was published by those who are not subscribed (ejabberd 23.01 with SQL)",
+        "the copy ends with whatever is left",
+        (f"{SYSTEM}losses.py::test_what_a_purge_leaves_behind_is_there_when_it_is_over",),
     ),
     Case(
         "forbidden for nobody",
