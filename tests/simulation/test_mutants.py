@@ -10,6 +10,7 @@ from tests.simulation.mutants.planting import ROOT, Misplaced, Mutant, load, pla
 from tests.simulation.mutants.running import AT_ONCE, UNCHANGED, Death, kill
 
 MUTANTS = load()
+FEWEST = 28
 NAMES = [mutant.name for mutant in MUTANTS]
 
 
@@ -22,7 +23,8 @@ def deaths(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Death
         pool.shutdown(cancel_futures=True)
 
 
-def test_no_bug_is_there_twice() -> None:
+def test_there_are_bugs_enough_and_none_is_there_twice() -> None:
+    assert len(MUTANTS) >= FEWEST
     assert len({(mutant.file, mutant.old, mutant.new) for mutant in MUTANTS}) == len(MUTANTS)
 
 
@@ -63,8 +65,9 @@ def test_each_bug_dies(mutant: Mutant, deaths: Mapping[str, Future[Death]]) -> N
 
 
 @pytest.mark.slow
-def test_without_a_bug_the_same_seeds_live() -> None:
-    seeds = sorted({mutant.killed_by for mutant in MUTANTS if mutant.killed_by is not None})
+def test_without_a_bug_the_same_seeds_live(deaths: Mapping[str, Future[Death]]) -> None:
+    fatal = {death.result().seed for death in deaths.values()} | {mutant.killed_by for mutant in MUTANTS}
+    seeds = sorted(seed for seed in fatal if seed is not None)
 
     death = kill(UNCHANGED, seeds)
 

@@ -6,13 +6,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.simulation.mutants.planting import Misplaced, Mutant, load, note
-from tests.simulation.mutants.running import AT_ONCE, SEEDS, kill
+from tests.simulation.mutants.running import AT_ONCE, SEEDS, UNCHANGED, kill
 
 
-def find(mutant: Mutant, seeds: int) -> bool:
-    """Find the first seed that kills it. Returns whether there is one."""
+def find(mutant: Mutant, number: int) -> bool:
+    """Find the first seed that kills it, and nothing but it. Returns whether there is one."""
+    seeds = range(number)
     try:
-        death = kill(mutant, range(seeds))
+        death = kill(mutant, seeds)
+        while death.seed is not None and kill(UNCHANGED, [death.seed]).seed is not None:
+            seeds = range(death.seed + 1, number)  # the program itself fails there: it proves nothing
+            death = kill(mutant, seeds)
     except (AssertionError, Misplaced) as error:
         print(f"{mutant.name:36} FAILED {str(error)[-1500:]}", flush=True)
         return False

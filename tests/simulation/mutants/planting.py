@@ -36,7 +36,7 @@ class Mutant:
     within: str = ""
     """The function in which the line is looked for, where the file has it more than once."""
     killed_by: int | None = None
-    """The first seed that failed when all were tried."""
+    """A seed that it did not survive: the one to be tried first."""
 
     @property
     def module(self) -> str:
