@@ -60,11 +60,15 @@ class Applier(Part):
         if node is None:
             self._known.dropped(event.node.account, "unwanted")
             return
-        if self._known.notifies(event.node) and not node.hidden and node.subscribed_epoch != node.link.epoch:
+        denied = node.record.state is NodeState.DENIED
+        if self._known.notifies(event.node) and not denied and node.subscribed_epoch != node.link.epoch:
             self.verify(node)  # it wakes us and proves nothing
-        if node.hidden or not (node.record.subscribed or node.subscribed_epoch == node.link.epoch):
+        if node.record.state is NodeState.GONE:
+            node.refused_at = float("-inf")  # it is there again, perhaps: the next read asks
+        subscribed = node.record.subscribed or node.subscribed_epoch == node.link.epoch
+        if not subscribed or not self._concerned(node, event):
             node.dropped_events += 1
-            self._known.dropped(event.node.account, "unsubscribed")
+            self._known.dropped(event.node.account, "hidden" if subscribed else "unsubscribed")
             return
         holes = node.holes
         node.counts["events"] += 1
@@ -79,6 +83,18 @@ class Applier(Part):
         if node.holes != holes:
             self.verify(node)
         self.settle(node)
+
+    def _concerned(self, node: Node, event: NodeEvent) -> bool:
+        """Whether an event says anything of a node of which nothing is served: only that it went, or may be readable.
+
+        Services go on telling whom they refuse (ejabberd does), and what is not proved to be stored is not held.
+        """
+        if not node.hidden and node.record.state is not NodeState.IGNORED:
+            return True
+        if event.kind is EventKind.CONFIGURATION:
+            node.described_epoch, node.refused_at = -1, float("-inf")
+            self.verify(node)
+        return event.kind is EventKind.DELETE
 
     async def _apply_event(self, node: Node, event: NodeEvent) -> None:
         if event.delayed and event.kind is not EventKind.ITEMS:
@@ -96,9 +112,12 @@ class Applier(Part):
                 if event.subscription != "subscribed":
                     node.unsubscribe(event.subscription or "none")
                     node.punch(f"the subscription is {node.subscription}")
+                elif node.subscribed_epoch != node.link.epoch:
+                    self.verify(node)  # approved: it is looked for in the list
             case EventKind.COLLECTION:
                 pass
             case EventKind.CONFIGURATION:
+                node.described_epoch = -1
                 node.punch("the node's configuration changed")
                 self.tell(node, "configured", None)
             case EventKind.UNKNOWN:

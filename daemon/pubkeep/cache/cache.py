@@ -96,6 +96,7 @@ class Cache(Part):
         for node in nodes:
             self._known.drop(node.key)
         self._known.forget_account(account)
+        self._reader.forget_account(account)
 
     def _drop_later(self, node: Node) -> None:
         self._later(self._drop(node.key))
@@ -227,15 +228,31 @@ class Cache(Part):
             elif dry_run:
                 total += await self._store.count_before(record.number, created_before, updated_before)
             elif dated:
-                node.punch("items were forgotten here")
-                applied = await self._store.forget_node(
-                    record.number, "forgotten", created_before=created_before, updated_before=updated_before
-                )
-                total += len(applied.retracted)
-                self._applier.committed(node, applied)
+                total += await self._forget_before(node, created_before, updated_before)
             else:
                 total += await self.writer.drop(record.key)
         return total
+
+    async def _forget_before(self, node: Node, created_before: int, updated_before: int) -> int:
+        """Forget old items of a node. Where these are the first of its list, what is left is its head."""
+        doubted, words = node.hole, "items were forgotten here"
+        node.punch(words)
+        number = node.record.number
+        held = list(await self._store.digests(number))
+        applied = await self._store.forget_node(
+            number, "forgotten", created_before=created_before, updated_before=updated_before
+        )
+        self._applier.committed(node, applied)
+        gone = set(applied.retracted)
+        node.punch(words)  # a listing that began meanwhile may have seen them here
+        holes = node.holes
+        first = 0 < len(gone) < len(held) and gone == set(held[: len(gone)])
+        if first and not node.syncing and not node.hidden and node.record.copy is Copy.WHOLE:
+            await self._applier.save(node, state=NodeState.PARTIAL, reason=words, copy=Copy.HEAD)
+        if not node.syncing and holes == node.holes and (not gone or (node.record.copy is Copy.HEAD and first)):
+            node.hole = doubted
+            node.changed()
+        return len(gone)
 
     async def synchronise(self, key: NodeKey) -> Job:
         """Bring a node to `synced`, even where no analyser matches; a Job.
@@ -288,7 +305,8 @@ class Cache(Part):
         """Why the node is, or is not, answered from the cache."""
         node = self._known.node(key)
         namespace = node.record.analysis.namespace if node and node.record.analysis else ""
-        return explain(self._known, self._clock, key, self._analysers.tried(key, namespace))
+        unkept = self._reader.state_of_unkept(key)
+        return explain(self._known, self._clock, key, self._analysers.tried(key, namespace), unkept)
 
     def statistics(self, accounts: Sequence[str]) -> dict[str, int]:
         """What happened to these accounts since the start, and how many of their nodes are in which state."""

@@ -336,6 +336,8 @@ class Known:
         service heard within the lease, the proof younger than max_age, no hole and nothing unsettled in scope.
         """
         link = node.link
+        if node.hidden or node.record.state is NodeState.IGNORED:
+            return node.record.reason or str(node.record.state)
         if node.record.copy is Copy.NONE:
             return "not fetched whole yet"
         if not self.live(node.key.account):

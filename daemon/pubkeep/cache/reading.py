@@ -110,6 +110,12 @@ class Reader(Part):
         for key in [key for key in self._refused if key.account == account]:
             del self._refused[key]
 
+    def forget_account(self, account: str) -> None:
+        """The account goes."""
+        self.forget_refusals(account)
+        for key in [key for key in self._analysed if key.account == account]:
+            del self._analysed[key]
+
     async def close(self) -> None:
         """End what runs on behind answers that were given already."""
         for task in list(self._background):
@@ -127,10 +133,11 @@ class Reader(Part):
                 return await self._held(node, request)
         if node.fetching is not None and self._known.live(node.key.account):
             try:
-                async with asyncio.timeout(JOIN):
+                async with asyncio.timeout(PATIENCE if self._holds(node) else JOIN):
                     await node.fetching.wait()
             except TimeoutError:
-                pass
+                if self._holds(node):
+                    return await self._held(node, request)
             else:
                 if answer := await self._vouched(node, request, await self._arrived(node)):
                     return answer
@@ -320,7 +327,7 @@ class Reader(Part):
         first, last = (items[0].id, items[-1].id) if items else ("", "")
         page = Page(items, asked.more, True, first, last, asked.index, asked.count, (), self._store.sequence)
         node = self._known.node(key)
-        state = self._known.state(node) if node else NodeState.IGNORED if analysis else NodeState.UNKNOWN
+        state = self._known.state(node) if node else self.state_of_unkept(key)
         as_of = self._clock.wall_of(asked.sent_at)
         torn = asked.pages > 1 and not await self._shows_one_moment(node, asked, request, page)
         if torn:
@@ -349,9 +356,8 @@ class Reader(Part):
             return node.record.analysis
         now = self._clock.boottime()
         policy = self._known.policy(key)
-        remembered = self._analysed.get(key)
-        if remembered and now - remembered[1] < IGNORED:
-            return remembered[0]
+        if self.state_of_unkept(key) is NodeState.IGNORED:
+            return self._analysed[key][0]
         first = asked.items[-1] if asked.items else None
         analysis = await self._analysers.analyse(key, first)
         if policy.sync == "always":
@@ -363,6 +369,12 @@ class Reader(Part):
             if len(self._analysed) > REMEMBERED:
                 self._analysed.popitem(last=False)
         return analysis
+
+    def state_of_unkept(self, key: NodeKey) -> NodeState:
+        """Ignored: it was analysed within the last hour, and nobody wanted it."""
+        remembered = self._analysed.get(key)
+        ignored = remembered is not None and self._clock.boottime() - remembered[1] < IGNORED
+        return NodeState.IGNORED if ignored else NodeState.UNKNOWN
 
     async def notice(self, event: NodeEvent) -> None:
         """A contact's node shows itself: what an analyser wants of it is fetched in its turn, not taken from here."""

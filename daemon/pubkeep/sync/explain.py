@@ -8,11 +8,14 @@ from pubkeep.clock import Clock
 from pubkeep.model import NodeKey, NodeState
 
 
-def explain(known: Known, clock: Clock, key: NodeKey, tried: Sequence[tuple[str, str]]) -> Mapping[str, object]:
+def explain(
+    known: Known, clock: Clock, key: NodeKey, tried: Sequence[tuple[str, str]], unkept: NodeState
+) -> Mapping[str, object]:
     """The keys of Sync.Explain (DBUS-API).
 
     Args:
         tried: (name of an analyser, why it did or did not match), in the order of registration.
+        unkept: what to call the node if it is not kept: unknown or ignored.
     """
     node = known.node(key)
     result: dict[str, object] = {
@@ -26,7 +29,7 @@ def explain(known: Known, clock: Clock, key: NodeKey, tried: Sequence[tuple[str,
         return {
             "words": f"{key.node} at {key.service} is not kept: no analyser that synchronises has matched it so far. "
             "Requests are passed to the service.",
-            "state": str(NodeState.UNKNOWN),
+            "state": str(unkept),
         } | result
     doubt = known.doubts(node, None, clock.boottime())
     result |= {

@@ -8,7 +8,7 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
-from pubkeep.model import ItemsQuery, Listing, NodeKey
+from pubkeep.model import ItemsQuery, Listing, NodeKey, NodeState
 from pubkeep.ports import PubSubClient
 from pubkeep.sync.catching_up import CatchUp
 from pubkeep.sync.listing import Lister, Outcome, Progress, Report
@@ -16,6 +16,8 @@ from pubkeep.sync.listing import Lister, Outcome, Progress, Report
 RSM = "http://jabber.org/protocol/rsm"
 METADATA = "http://jabber.org/protocol/pubsub#meta-data"
 PROSODY = (("pubsub", "service", "Prosody PubSub Service"), ("server", "im", "Prosody"))
+WAITING = ("pending", "unconfigured")
+"""States of a subscription that somebody else has to decide about (XEP-0060 4.2): asking again would make another."""
 AGAIN = 3
 """So often a walk that the node's own changes spoiled is begun anew at once."""
 SECOND_LOOK = 0.1
@@ -54,10 +56,12 @@ class Syncer(Part):
                 caught_up = await self._catch_up.catch_up(node, client)
                 if caught_up is not None and caught_up.proved:
                     return caught_up
-            outcome = await self._list(node, client, progress, report)
+            trusted = node.proof is not None and node.proof.epoch == node.subscribed_epoch == node.link.epoch
+            trusted = trusted and not node.hole
+            outcome = await self._list(node, client, progress, report, trusted=trusted)
             if outcome.emptied:
                 await asyncio.sleep(max(node.link.fan_out, SECOND_LOOK))
-                outcome = await self._list(node, client, progress, report)
+                outcome = await self._list(node, client, progress, report, trusted=trusted)
             return outcome
         except NotAllowed as error:
             node.refused_at = began
@@ -103,6 +107,8 @@ class Syncer(Part):
                 state = await client.subscribe(node.key)
             elif "subscribed" in states:
                 state = "subscribed"
+            elif waiting := [each for each in states if each in WAITING]:
+                state = waiting[0]
             elif node.record.subscribed and now - node.resubscribed_at < RESUBSCRIBE:
                 node.unsubscribe("the subscription was ended again by somebody else; in an hour it is made anew")
                 return True
@@ -153,12 +159,14 @@ class Syncer(Part):
         if title != node.record.title:
             await self._applier.save(node, title=title)
 
-    async def _list(self, node: Node, client: PubSubClient, progress: Progress, report: Report) -> Outcome:
+    async def _list(
+        self, node: Node, client: PubSubClient, progress: Progress, report: Report, *, trusted: bool
+    ) -> Outcome:
         outcome = Outcome(proved=False)
         limit = self._known.max_items(node)
-        trusted = node.proof is not None and node.proof.epoch == node.subscribed_epoch == node.link.epoch
-        trusted = trusted and not node.hole
-        for _ in range(AGAIN):
+        for attempt in range(AGAIN):
+            if attempt:
+                await self._learn(node, client)  # the node's configuration may be what changed meanwhile
             report.missing, report.extra, report.different = [], [], []
             if node.policy.max_items:
                 outcome = await self._lister.head(node, client, limit, report)
@@ -168,6 +176,8 @@ class Syncer(Part):
                     outcome = await self._lister.head(node, client, limit, report)
             if not outcome.again:
                 break
+        if not outcome.proved:
+            node.punch(outcome.reason)
         if trusted and outcome.proved and not report.same:
             self._contradicted(node, report)
         elif trusted and outcome.proved and report.reordered:
@@ -196,7 +206,8 @@ class Syncer(Part):
         try:
             await client.items(node.key, ItemsQuery(max_items=1), ignore)
         except NotFound as error:
-            await self._applier.gone(node, str(error))
+            if node.record.state is not NodeState.GONE:  # how it went is known: deleted, perhaps with a redirect
+                await self._applier.gone(node, str(error))
             return True
         return False
 

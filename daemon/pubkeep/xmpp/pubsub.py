@@ -34,7 +34,7 @@ T = TypeVar("T")
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
 RSM = "{http://jabber.org/protocol/rsm}"
 PUBLISH_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options"
-_LOSS = ("remote-server-not-found", "remote-server-timeout", "service-unavailable")
+LOSS = ("remote-server-not-found", "remote-server-timeout", "service-unavailable")
 """Conditions that show that something may have been lost on the way to a service."""
 
 
@@ -302,7 +302,7 @@ class PubSub:
 
         def refused(stanza: ET.Element) -> None:
             error = stanza.find("{jabber:client}error")
-            if error is not None and any(child.tag.rpartition("}")[2] in _LOSS for child in error):
+            if error is not None and any(child.tag.rpartition("}")[2] in LOSS for child in error):
                 self._path.path_lost(node.account, node.service)
             if not future.done():
                 foreign = domain != own and not domain.endswith(f".{own}")
