@@ -45,7 +45,8 @@ async def nothing() -> None:
 class FakeService:
     """One service for one account; stands in for the sessions and for the client."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, key: NodeKey = KEY) -> None:
+        self.key = key
         self.items_held: dict[str, str] = {}
         self.inbox = Inbox()
         self.listener: Any = None
@@ -93,8 +94,8 @@ class FakeService:
 
     def tell(self, *items: WireItem, retracted: tuple[str, ...] = (), kind: EventKind = EventKind.ITEMS) -> None:
         """An event enters the stream."""
-        event = NodeEvent(KEY, kind, self._clock.boottime(), items, retracted)
-        self.inbox.put(KEY, lambda: self.listener.handle(event))
+        event = NodeEvent(self.key, kind, self._clock.boottime(), items, retracted)
+        self.inbox.put(self.key, lambda: self.listener.handle(event))
 
     # -- ports.Sessions ------------------------------------------------------------------------------
 
@@ -230,7 +231,7 @@ class FakeService:
         raise NotSupported("it archives nothing")
 
     async def _in_order(self, sent_at: float, work: Callable[[], Awaitable[Any]]) -> Any:
-        self.listener.answered(KEY.account, KEY.service, sent_at)
+        self.listener.answered(self.key.account, self.key.service, sent_at)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         async def queued() -> None:
@@ -243,5 +244,5 @@ class FakeService:
             else:
                 future.set_result(result)
 
-        self.inbox.put(KEY, queued)
+        self.inbox.put(self.key, queued)
         return await future
