@@ -8,7 +8,7 @@ that the options name, oldest first.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pubkeep import payload
 from pubkeep.cache.applying import parse
@@ -236,3 +236,14 @@ def fit(page: Page, request: ItemsRequest) -> Page:
     cut = page.items[-kept:] if backwards else page.items[:kept]
     index = page.index + len(page.items) - kept if backwards and page.index is not None else page.index
     return Page(cut, True, False, cut[0].id, cut[-1].id, index, page.count, page.unknown, page.sequence)
+
+
+def inside(page: Page, request: ItemsRequest) -> Page | None:
+    """The page, if all that the request names is among the newest items, without a gap; else None."""
+    if request.ids is not None:
+        return None if page.unknown else page
+    if request.index is not None:
+        return None
+    if not request.after and len(page.items) < (DEFAULT_MAX if request.max is None else request.max):
+        return None
+    return replace(page, index=None, count=None, more=page.more or not request.after)

@@ -169,7 +169,7 @@ class Reader(Part):
                 found = await self._page(node, request)
                 if node.version != version:
                     continue  # something was committed or came into doubt meanwhile
-                page = found if node.record.copy is Copy.WHOLE else _inside(found, request)
+                page = found if node.record.copy is Copy.WHOLE else asking.inside(found, request)
                 if page is None:
                     return None
                 node.keep_page(request, page)
@@ -219,7 +219,7 @@ class Reader(Part):
             doubt = doubt or RESTLESS
         if node.hidden:
             raise self._refusal(node)  # it was learnt meanwhile
-        held = page if node.record.copy is Copy.WHOLE else _inside(page, request)
+        held = page if node.record.copy is Copy.WHOLE else asking.inside(page, request)
         if held is None or node.record.copy is Copy.NONE:
             page = replace(page, complete=False, index=None, count=None)
             return self._answer(node, page, verified_at, doubt or "only the newest items are held")
@@ -398,17 +398,6 @@ class Reader(Part):
     def _refusal(node: Node) -> PubkeepError:
         kind = NotAllowed if node.record.state is NodeState.DENIED else NotFound
         return kind(node.record.reason)
-
-
-def _inside(page: Page, request: ItemsRequest) -> Page | None:
-    """The page, if all that the request names is among the newest items, without a gap; else None."""
-    if request.ids is not None:
-        return None if page.unknown else page
-    if request.index is not None:
-        return None
-    if not request.after and len(page.items) < (asking.DEFAULT_MAX if request.max is None else request.max):
-        return None
-    return replace(page, index=None, count=None, more=page.more or not request.after)
 
 
 def _shown(page: Page) -> list[tuple[str, str, str]]:
