@@ -2,6 +2,7 @@
 """One run: services, accounts, other people, users and faults, all from one seed."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import Counter
@@ -17,6 +18,7 @@ from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.oracle import Sight
+from tests.simulation.refusals import Refusal
 from tests.simulation.services import PROFILES, Service
 from tests.simulation.store import Disk
 from tests.simulation.users import Users, Wrong
@@ -206,13 +208,15 @@ class World:
     def change(self, node: str, *op: str, silent: bool = False) -> None:
         """Somebody does something to a node."""
         for network in self.networks.values():
-            network.change(network.services[self.jid], node, *op, silent=silent)
+            with contextlib.suppress(Refusal):  # somebody was faster
+                network.change(network.services[self.jid], node, *op, silent=silent)
 
     def _also(self, account: str, node: str, op: tuple[str, ...]) -> None:
         """One account did it; the others see it."""
         for network in self.networks.values():
             if network.account != account:
-                network.change(network.services[self.jid], node, *op)
+                with contextlib.suppress(Refusal):  # it is gone there already
+                    network.change(network.services[self.jid], node, *op)
 
     def state(self, node: str) -> State:
         """What the node is now, as the first account sees it."""

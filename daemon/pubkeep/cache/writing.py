@@ -172,6 +172,7 @@ class Writer(Part):
         if node.record.subscribed and not await self._syncer.unsubscribe(key):
             await self._store.save_leftover(key, left=True)
         number = node.record.items
+        node.punch("it is being forgotten")  # who reads between the commit and its end sees an empty table
         applied = await self._store.forget_node(node.record.number, kind)
         self._known.drop(key)
         self._reader.forget_refusal(key)
