@@ -71,11 +71,11 @@ async def real(kind: str) -> AsyncIterator[tuple[Backend, str]]:
             await bob.create(SERVICE, NODE, max_items="1000", access_model="open")
             for n in range(NUMBER):
                 await bob.publish(SERVICE, NODE, f"i{n}", entry(n))
+            await bob.publish(SERVICE, NODE, VANISHED, entry(1001))
+            await bob.retract(SERVICE, NODE, VANISHED)
             await backend.settled(SERVICE, NODE)
             for item_id in OVERWRITTEN:
                 await bob.publish(SERVICE, NODE, item_id, entry(1000))
-            await bob.publish(SERVICE, NODE, VANISHED, entry(1001))
-            await bob.retract(SERVICE, NODE, VANISHED)
             await backend.settled(SERVICE, NODE)
             for node, ids in SMALL.items():
                 await bob.create(SERVICE, node, max_items="1000", access_model="open")
