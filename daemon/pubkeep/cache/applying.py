@@ -192,7 +192,10 @@ class Applier(Part):
         """The service refuses: the rows are kept, and shown to nobody."""
         node.proof = None
         node.unsubscribe()
-        await self.save(node, state=NodeState.DENIED, reason=words, error="NotAllowed")
+        denied = {"state": NodeState.DENIED, "reason": words, "error": "NotAllowed"}
+        node.record = replace(node.record, **denied)  # type: ignore[arg-type]  # whether it can be stored or not
+        node.changed()
+        await self.save(node, **denied)
 
     async def reveal(self, node: Node) -> None:
         """A denied or gone node answers again; what is held of it is to be verified."""

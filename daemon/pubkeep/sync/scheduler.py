@@ -319,6 +319,7 @@ class Scheduler(Part):
                 link.kept = kept
 
     async def _settle(self, node: Node) -> None:
+        began = self._clock.boottime()
         try:
             if await self._settler.settle(node):
                 await self._keep_traits(node)
@@ -329,9 +330,19 @@ class Scheduler(Part):
             node.punch("the order of the newest items could not be settled")
         except Unavailable:
             return  # a new session settles everything anew
+        except NotAllowed as error:
+            await self._denied(node, error, began)
         except PubkeepError as error:
             log.info("%s at %s: doubts not settled: %s", node.key.node, node.key.service, error)
         self.want(node)  # which ends them, or has its delays
+
+    async def _denied(self, node: Node, error: NotAllowed, asked_at: float) -> None:
+        """What was refused while doubts were settled is shown to nobody; the synchronisation that follows says more."""
+        node.refused_at = asked_at
+        try:
+            await self._applier.denied(node, str(error))
+        except PubkeepError as trouble:
+            log.warning("%s at %s: its state could not be stored: %s", node.key.node, node.key.service, trouble)
 
     def _renew_leases(self, now: float) -> None:
         """Services read lately get a round trip, and nodes a new proof in time, so that the next read need not wait."""
