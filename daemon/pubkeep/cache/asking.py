@@ -247,3 +247,8 @@ def inside(page: Page, request: ItemsRequest) -> Page | None:
     if not request.after and len(page.items) < (DEFAULT_MAX if request.max is None else request.max):
         return None
     return replace(page, index=None, count=None, more=page.more or not request.after)
+
+
+def shown(page: Page) -> list[tuple[str, str, str]]:
+    """What readers see of its rows."""
+    return [(row.id, row.xml, row.json) for row in page.items]

@@ -344,7 +344,7 @@ class Reader(Part):
         if not node.link.fan_out and node.subscribed_epoch == node.link.epoch:
             return not node.settle.named_since(asked.sent_at)
         vouched = await self._vouched(node, request, await self._arrived(node))
-        return vouched is not None and _shown(vouched.page) == _shown(asking.fit(page, request))
+        return vouched is not None and asking.shown(vouched.page) == asking.shown(asking.fit(page, request))
 
     async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:
         """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
@@ -398,7 +398,3 @@ class Reader(Part):
     def _refusal(node: Node) -> PubkeepError:
         kind = NotAllowed if node.record.state is NodeState.DENIED else NotFound
         return kind(node.record.reason)
-
-
-def _shown(page: Page) -> list[tuple[str, str, str]]:
-    return [(row.id, row.xml, row.json) for row in page.items]
