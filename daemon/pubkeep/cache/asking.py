@@ -14,15 +14,18 @@ from pubkeep import payload
 from pubkeep.cache.applying import parse
 from pubkeep.cache.known import Link
 from pubkeep.errors import InvalidArgs, LimitExceeded, NotFound, NotSupported, Unavailable
-from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, WireItem
+from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, OrderBy, WireItem
 from pubkeep.ports import Analysers, PubSubClient
 from pubkeep.questions import ItemsRequest, Page
 from pubkeep.slices import Slices
+from pubkeep.sync import strategies
 from pubkeep.sync.pager import Pager
 from pubkeep.uri import item_uri
 
 DEFAULT_MAX = 50
 """Items of a request that names none."""
+_KEPT = {"creation": "creation", "modification": "publish"}
+"""Which order of a service's own is the one that is asked for."""
 ROW_OVERHEAD = 200
 """Bytes a row takes beside its XML and JSON, roughly."""
 
@@ -70,8 +73,16 @@ def check(link: Link, key: NodeKey, request: ItemsRequest) -> None:
         raise InvalidArgs(f"ids: cannot be combined with {other}")
     if len(chosen) > 1:
         raise InvalidArgs(f"{chosen[1]}: cannot be combined with {chosen[0]}")
-    if request.order != "service" and link.order != {"creation": "creation", "modification": "publish"}[request.order]:
+    if request.order != "service" and link.order != _KEPT[request.order] and other_order(link, request) is None:
         raise NotSupported(f"order {request.order!r}: {key.service} does not show that it keeps this order")
+
+
+def other_order(link: Link, request: ItemsRequest) -> OrderBy | None:
+    """How to ask for an order that is not that of the list (XEP-0413); None: it is, or it cannot be asked for."""
+    version = strategies.order_version(link)
+    if request.order == "service" or link.order == _KEPT[request.order] or not version:
+        return None
+    return strategies.order_by(request.order, version)
 
 
 async def ask(
@@ -95,8 +106,13 @@ async def ask(
         listing = await client.items(key, query, lambda got: take(got, wanted))
         by_id = {item.id: item for item in listing.items}
         return Asked(tuple(by_id[item_id] for item_id in wanted if item_id in by_id), False, listing.sent_at)
+    order = other_order(link, request)
     if request.index is None and not request.after and not request.before:
-        newest = await _newest(client, link, key, request.max if request.max is not None else DEFAULT_MAX, take)
+        number = request.max if request.max is not None else DEFAULT_MAX
+        if order is None:
+            newest = await _newest(client, link, key, number, take)
+        else:
+            newest = await _newest_in(order, client, key, number, take)
         if newest is not None:
             return newest
     before: list[str] = []
@@ -133,6 +149,21 @@ async def _newest(
     return Asked(items[max(len(items) - number, 0) :], len(items) > number, listing.sent_at)
 
 
+async def _newest_in(
+    order: OrderBy,
+    client: PubSubClient,
+    key: NodeKey,
+    number: int,
+    take: Callable[[Listing, Collection[str] | None], Awaitable[Listing]],
+) -> Asked | None:
+    """The newest `number` in this order, which comes newest first. None: it does not page as it did."""
+    query = ItemsQuery(rsm_max=number + 1, order=order)
+    listing = await client.items(key, query, lambda got: take(got, [item.id for item in got.items]))
+    if listing.rsm is None or len(listing.items) > number + 1:
+        return None
+    return Asked(listing.items[:number][::-1], len(listing.items) > number, listing.sent_at)
+
+
 async def _part_of_all(
     client: PubSubClient,
     link: Link,
@@ -143,14 +174,15 @@ async def _part_of_all(
     before: list[str],
 ) -> Asked:
     """List the whole node and cut the part out: anchors and positions mean nothing on the wire."""
-    pager = Pager(bool(link.traits.rsm), max_items)
+    pager = Pager(link.paged, max_items, order=other_order(link, request))
     items: list[WireItem] = []
     pages = 0
 
     async def take(listing: Listing) -> None:
         nonlocal pages
-        pages += 1
-        items.extend(pager.take(listing))
+        fresh = pager.take(listing)
+        pages += bool(fresh) or not pages
+        items.extend(fresh)
         await feed(listing, [item.id for item in listing.items], pager.ids if pager.ended and not pager.fault else None)
 
     while (query := pager.query()) is not None:
@@ -160,10 +192,12 @@ async def _part_of_all(
             if not pages:
                 raise
             raise _Changed([]) from None  # the item to go on after is gone, not the node
-    if pager.fault and len(pager.ids) <= max_items:
+    if pager.cut or (pager.fault and len(pager.ids) <= max_items):
         raise _Changed([])
     if pager.fault:
         raise LimitExceeded(f"{key.node} at {key.service}: {pager.fault}")
+    if pager.order is not None:
+        items.reverse()
     number = request.max if request.max is not None else DEFAULT_MAX
     ids = [item.id for item in items]
     for anchor in (request.before, request.after):

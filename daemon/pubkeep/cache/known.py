@@ -7,7 +7,7 @@ is false by itself.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,11 @@ class Link:
         return self.traits.order
 
     @property
+    def paged(self) -> bool:
+        """Whether lists are asked for in pages (XEP-0059)."""
+        return bool(self.traits.rsm) and "pages" not in self.traits.distrusted
+
+    @property
     def fan_out(self) -> float:
         """D: how much later than it can be read this service may tell a change, in seconds."""
         return self.settings.fan_out if self.traits.fan_out is None else self.traits.fan_out
@@ -54,6 +59,16 @@ class Link:
     def learn(self, **shown: Any) -> None:
         """The service showed something of itself."""
         self.traits = replace(self.traits, **shown)
+
+    def show(self, ways: Iterable[str]) -> None:
+        """Its answers showed that these ways of asking work (Traits)."""
+        self.learn(shown=self.traits.shown.union(ways))
+
+    def distrust(self, ways: Iterable[str]) -> None:
+        """Its answers showed these ways of asking to be wrong: they are used no more."""
+        wrong = frozenset(ways)
+        kept = frozenset(way for way in self.traits.shown if way.partition(":")[0] not in wrong)
+        self.learn(shown=kept, distrusted=self.traits.distrusted | wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,8 @@ class Proof:
     verified_at: float
     hidden: tuple[str, ...] = ()
     """Kinds of change that may have happened since `verified_at` and before this epoch, and that did not show."""
+    by: frozenset[str] = frozenset()
+    """The ways of asking that proved it (sync/proofs.py)."""
 
 
 @dataclass(slots=True, eq=False)

@@ -16,6 +16,7 @@ from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
 from pubkeep.sync.pager import Pager
+from pubkeep.sync.proofs import Way
 
 EMPTIED = 10
 """A node of so many items that is listed as empty, without a purge, is listed a second time."""
@@ -56,6 +57,10 @@ class Outcome:
     """All items were gone without a word: not believed before a second listing says so."""
     final: bool = False
     """Another attempt would end the same way."""
+    partly: bool = False
+    """Something was proved, but not all: the rest in its turn."""
+    listed: frozenset[str] = frozenset()
+    """What pages listed that do not fit together, though nothing changed meanwhile."""
 
 
 class Lister(Part):
@@ -65,9 +70,22 @@ class Lister(Part):
         super().__init__(tools)
         self._applier = applier
 
-    async def whole(self, node: Node, client: PubSubClient, limit: int, progress: Progress, report: Report) -> Outcome:
-        """List all of it, from the oldest to the newest; `final` where there are more than `limit`."""
-        pager = Pager(bool(node.link.traits.rsm), limit)
+    async def whole(
+        self,
+        node: Node,
+        client: PubSubClient,
+        limit: int,
+        progress: Progress,
+        report: Report,
+        *,
+        at_least: frozenset[str] = frozenset(),
+    ) -> Outcome:
+        """List all of it, from the oldest to the newest; `final` where there are more than `limit`.
+
+        Args:
+            at_least: pages listed these and did not fit together: now all is asked for at once.
+        """
+        pager = Pager(node.link.paged and not at_least, limit, at_least=at_least)
         epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
         outcome = Outcome(proved=False)
         shown: dict[str, bytes] = {}
@@ -92,12 +110,11 @@ class Lister(Part):
                 racing = node.settle.answered(pager.sent_at or listing.sent_at, listing.taken_at, None, shown)
                 doubt = pager.doubt(named) or ("" if holes == node.holes else node.hole)
                 if doubt:
-                    outcome = await self._unproved(node, pager, doubt, limit)
+                    outcome = await self._unproved(node, pager, doubt, limit, quiet=not named)
                 else:
                     assert pager.sent_at is not None
-                    walk = _Walk(
-                        list(pager.ids), racing, epoch, pager.sent_at, listing.taken_at, Copy.WHOLE, pager.pages > 1
-                    )
+                    ids, times = list(pager.ids), (pager.sent_at, listing.taken_at)
+                    walk = _Walk(ids, racing, epoch, *times, Copy.WHOLE, pager.pages > 1, pager.way)
                     outcome = await self._swap(node, walk, report)
 
         under_way: list[asyncio.Task[None]] = []
@@ -196,12 +213,13 @@ class Lister(Part):
             await self._applier.write(node, news)
         return digests
 
-    async def _unproved(self, node: Node, pager: Pager, doubt: str, limit: int) -> Outcome:
+    async def _unproved(self, node: Node, pager: Pager, doubt: str, limit: int, *, quiet: bool) -> Outcome:
         """What was listed stays, but nothing goes and nothing is claimed."""
         if len(pager.ids) > limit:
             return Outcome(proved=False, reason=doubt, final=True)
         await self._applier.save(node, state=NodeState.STALE, reason=doubt)
-        return Outcome(proved=False, reason=doubt, again=not pager.fault)
+        odd = frozenset(pager.ids) if pager.way is Way.PAGES and (quiet or pager.fault) else frozenset[str]()
+        return Outcome(proved=False, reason=doubt, again=not pager.fault and not odd, listed=odd)
 
     async def _swap(self, node: Node, walk: "_Walk", report: Report) -> Outcome:
         """The last page is written: the proof, the removals and the order, in one transaction."""
@@ -239,7 +257,7 @@ class Lister(Part):
         if walk.several or node.settle.fan_out:
             for item_id in node.settle.placed_ids(walk.sent_at):
                 node.settle.doubt_order(item_id)  # before it was listed, or after that
-        node.proof, node.hole, node.emptied_at = Proof(walk.epoch, walk.sent_at), "", None
+        node.proof, node.hole, node.emptied_at = Proof(walk.epoch, walk.sent_at, by=frozenset((walk.way,))), "", None
         node.changed()
         self._applier.committed(node, applied)
         self._applier.tell(node, "state", applied if not (applied.published or applied.retracted) else None)
@@ -268,6 +286,7 @@ class _Walk:
     copy: Copy
     several: bool
     """Whether it took several pages, of several moments."""
+    way: Way = Way.AT_ONCE
 
 
 def _agrees(node: Node, item: NewItem) -> bool:

@@ -3,16 +3,20 @@
 
 slixmpp's iterator takes an error for the end, yields nothing where the service does not page and never
 ends where a page repeats. And services lie: answers are cut without a word, cursors do not advance,
-counts are wrong. So the end must be *seen*, nothing may repeat, and the sum must fit the counts.
+counts are wrong. So the end must be *seen*, nothing may repeat, and the sum must fit the counts; where none is given, a
+round number of items is not taken for all of them before one more was asked for.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from pubkeep.model import ItemsQuery, Listing, WireItem
+from pubkeep.model import ItemsQuery, Listing, OrderBy, WireItem
+from pubkeep.sync.proofs import Way
 
 PAGE = 100
 """Items asked for in a page."""
+CUTS = frozenset((10, 20, 25, 50, PAGE, 200, 250, 500, 1000))
+"""Numbers of items at which services cut their answers: one more is asked for where just so many came unnumbered."""
 
 
 @dataclass(slots=True)
@@ -34,25 +38,42 @@ class Pager:
     """Why these pages can prove nothing."""
     ended: bool = False
     pages: int = 0
+    order: OrderBy | None = None
+    """Ask for another order than the service's own: then the walk goes from the newest to the oldest."""
+    at_least: frozenset[str] = frozenset()
+    """Ids that were listed in another way just before, and must be here too."""
+    _surplus: frozenset[str] = frozenset()
+    """What the newest showed that the list at once had not."""
+    _confirms: bool = False
     _after: str | None = None
     _first_count: int | None = None
     _last_count: int | None = None
+
+    @property
+    def way(self) -> Way:
+        """How it was listed."""
+        return Way.PAGES if self._after is not None or self._first_count is not None else Way.AT_ONCE
 
     def query(self) -> ItemsQuery | None:
         """The next request, None at the end."""
         if self.ended:
             return None
+        if self._confirms:
+            return ItemsQuery(max_items=len(self.ids) + 1)
         if not self.paged:
-            return ItemsQuery()
-        return ItemsQuery(rsm_max=PAGE, rsm_after=self._after)
+            return ItemsQuery(order=self.order)
+        return ItemsQuery(rsm_max=PAGE, rsm_after=self._after, order=self.order)
 
     def take(self, listing: Listing) -> tuple[WireItem, ...]:
         """Take the answer to the last query. Returns its items; none of them was seen before."""
-        self.pages += 1
         first_page = self.sent_at is None
         if first_page:
             self.sent_at = listing.sent_at
         self.taken_at = listing.taken_at
+        if self._confirms:
+            self.ended, self._surplus = True, frozenset(item.id for item in listing.items).difference(self.ids)
+            return ()
+        self.pages += 1
         fresh = {item.id: item for item in listing.items if item.id not in self.ids}
         if len(fresh) != len(listing.items):
             self._stop("the service listed an item twice")
@@ -69,6 +90,8 @@ class Pager:
             self.ended = True
             if not first_page and listing.items:
                 self.fault = "the service stopped paging in the middle"
+            elif len(self.ids) in CUTS:
+                self.ended, self._confirms = False, True
         elif not listing.items or len(self.ids) == rsm.count:
             self.ended = True
         elif rsm.last is None:
@@ -87,11 +110,20 @@ class Pager:
         """
         if self.fault or not self.ended:
             return self.fault or "the listing was not finished"
+        if not self._surplus <= set(racing):
+            return self.cut
+        if not self.at_least.difference(self.ids) <= set(racing):
+            return f"the service lists {len(self.ids)} items at once, and had more before"
         if self._last_count is not None and abs(len(self.ids) - self._last_count) > len(racing):
             return f"the service counts {self._last_count} items and lists {len(self.ids)}"
         if self._first_count != self._last_count and not racing:
             return "the service's count changed without a notification"
         return ""
+
+    @property
+    def cut(self) -> str:
+        """That one more was asked for and others came than were listed; empty where they did not."""
+        return f"the service cuts its answers to {len(self.ids)} items without a word" if self._surplus else ""
 
     def _stop(self, fault: str) -> None:
         self.ended, self.fault = True, fault

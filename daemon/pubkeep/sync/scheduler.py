@@ -273,6 +273,11 @@ class Scheduler(Part):
                 await self._keep_traits(node)
                 if self._queued.get(node):
                     self.want(node, urgent=True)
+            elif outcome.partly:
+                self._end_jobs(node, None)
+                await self._keep_traits(node)
+                node.next_attempt = None
+                self.want(node)
             elif outcome.final:
                 self._end_jobs(node, NotSupported(outcome.reason))
             else:

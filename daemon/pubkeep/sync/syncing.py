@@ -8,16 +8,21 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
-from pubkeep.model import ItemsQuery, Listing, NodeKey, NodeState
+from pubkeep.model import Copy, ItemsQuery, Listing, NodeKey, NodeState
 from pubkeep.ports import PubSubClient
+from pubkeep.sync import strategies
 from pubkeep.sync.catching_up import CatchUp
 from pubkeep.sync.listing import Lister, Outcome, Progress, Report
+from pubkeep.sync.proofs import Way, contradicted
 
 RSM = "http://jabber.org/protocol/rsm"
 METADATA = "http://jabber.org/protocol/pubsub#meta-data"
 PROSODY = (("pubsub", "service", "Prosody PubSub Service"), ("server", "im", "Prosody"))
 WAITING = ("pending", "unconfigured")
 """States of a subscription that somebody else has to decide about (XEP-0060 4.2): asking again would make another."""
+PROBED = 20
+"""So many of the newest are asked for in another order."""
+LISTS = frozenset((Way.AT_ONCE, Way.PAGES))
 AGAIN = 3
 """So often a walk that the node's own changes spoiled is begun anew at once."""
 SECOND_LOOK = 0.1
@@ -54,7 +59,7 @@ class Syncer(Part):
             await self._subscribe(node, client)
             if briefly:
                 caught_up = await self._catch_up.catch_up(node, client)
-                if caught_up is not None and caught_up.proved:
+                if caught_up is not None and (caught_up.proved or caught_up.partly):
                     return caught_up
             trusted = node.proof is not None and node.proof.epoch == node.subscribed_epoch == node.link.epoch
             trusted = trusted and not node.hole
@@ -62,6 +67,8 @@ class Syncer(Part):
             if outcome.emptied:
                 await asyncio.sleep(max(node.link.fan_out, SECOND_LOOK))
                 outcome = await self._list(node, client, progress, report, trusted=trusted)
+            if outcome.proved:
+                await self._probe(node, client)
             return outcome
         except NotAllowed as error:
             node.refused_at = began
@@ -164,6 +171,7 @@ class Syncer(Part):
     ) -> Outcome:
         outcome = Outcome(proved=False)
         limit = self._known.max_items(node)
+        by = frozenset(Way(way) for way in node.proof.by) if node.proof is not None else frozenset[Way]()
         for attempt in range(AGAIN):
             if attempt:
                 await self._learn(node, client)  # the node's configuration may be what changed meanwhile
@@ -172,6 +180,8 @@ class Syncer(Part):
                 outcome = await self._lister.head(node, client, limit, report)
             else:
                 outcome = await self._lister.whole(node, client, limit, progress, report)
+                if outcome.listed:
+                    outcome = await self._at_once(node, client, limit, progress, report, outcome)
                 if outcome.final:
                     outcome = await self._lister.head(node, client, limit, report)
             if not outcome.again:
@@ -179,15 +189,54 @@ class Syncer(Part):
         if not outcome.proved:
             node.punch(outcome.reason)
         if trusted and outcome.proved and not report.same:
-            self._contradicted(node, report)
+            self._contradicted(node, report, by)
         elif trusted and outcome.proved and report.reordered:
             node.link.learn(order="")  # it does not keep the order that it showed
         return outcome
 
-    def _contradicted(self, node: Node, report: Report) -> None:
-        """The copy was thought to be synced and was not: what the service was believed to tell, it does not."""
+    async def _at_once(
+        self,
+        node: Node,
+        client: PubSubClient,
+        limit: int,
+        progress: Progress,
+        report: Report,
+        pages: Outcome,
+    ) -> Outcome:
+        """Its pages do not fit together: all of it in one answer, which shows whether they were at fault."""
+        outcome = await self._lister.whole(node, client, limit, progress, report, at_least=pages.listed)
+        if outcome.proved:
+            node.link.distrust((Way.PAGES, Way.COUNT))
+        return outcome if outcome.proved else pages
+
+    async def _probe(self, node: Node, client: PubSubClient) -> None:
+        """Whether it honours an order that it advertises (XEP-0413): the list that was just proved shows it."""
         link = node.link
-        missing = bool(report.missing or report.different)
+        version = strategies.advertised_order(link.features or ())
+        if not version or strategies.order_version(link) or Way.ORDER_BY in link.traits.distrusted:
+            return
+        started, proof = self._clock.boottime(), node.proof
+        newest = list(await self._store.digests(node.record.number))[: -PROBED - 1 : -1]
+        if len(newest) < PROBED or node.record.copy is not Copy.WHOLE:
+            return
+        honours = await strategies.honours_order(node, client, newest, version)
+        if node.proof is not proof or node.settle.named_since(started - node.settle.fan_out):
+            return  # it may have been something else that the answers showed
+        if honours:
+            link.show((f"{Way.ORDER_BY}:{version}",))
+        elif honours is False:
+            link.distrust((Way.ORDER_BY,))
+
+    def _contradicted(self, node: Node, report: Report, by: frozenset[Way]) -> None:
+        """The copy was thought to be synced and was not: what the service was believed to tell, it does not.
+
+        Nor is a way of asking believed again that had excluded the difference.
+        """
+        link = node.link
+        told = not {"retract", "purge", "trim", "expiry"}.intersection(node.untold)
+        every, differs = bool(report.missing), bool(report.different)
+        link.distrust(contradicted(by, missing=every, extra=bool(report.extra), different=differs, told=told) - LISTS)
+        missing = every or differs
         kinds = traits.contradicted(node.told | {"transit"}, extra=bool(report.extra), missing=missing)
         link.learn(revoked=link.traits.revoked | kinds)
         if missing and link.fan_out < self._settings.fan_out:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pubkeep.model import ItemsQuery
-from pubkeep.sync.catching_up import HIDDEN_EDIT, OVERLAP, WORTH_IT, fits
+from pubkeep.sync import fitting
+from pubkeep.sync.catching_up import HIDDEN_EDIT, WORTH_IT
+from pubkeep.sync.strategies import OVERLAP
 from tests.daemon.cache.conftest import Bench, bench
 from tests.daemon.cache.service import KEY
 
@@ -32,11 +34,13 @@ def test_what_fits_is_the_list_of_the_service(changes: list[tuple[str, int]], ne
     head = service[-(len(changed) + OVERLAP + extra) :]
     listed = service[::-1] if newest_first else service
 
-    order = fits(held, list(listed), head, changed & set(head))
+    edited = changed & set(head)
+    order = fitting.by_ids(listed, head, held, head)
+    closed = order is not None and fitting.by_newest(held, order, head, edited)
 
-    assert order in (None, service)
+    assert not closed or order == service
     if all(kind != "touch" for kind, _ in changes) and extra >= len(changes):
-        assert order == service
+        assert closed
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 
 from xml.etree.ElementTree import Element
 
+import pytest
+
 from pubkeep.model import ItemsQuery, Listing, Rsm, WireItem
 from pubkeep.sync.pager import PAGE, Pager
 
@@ -21,18 +23,43 @@ def test_an_answer_without_a_set_is_the_whole_node() -> None:
     pager = Pager(paged=False, max_items=1000)
 
     assert pager.query() == ItemsQuery()
-    pager.take(listing(pager.query(), names(0, 500)))
+    pager.take(listing(pager.query(), names(0, 321)))
 
     assert pager.query() is None
     assert pager.doubt(()) == ""
-    assert list(pager.ids) == names(0, 500)
+    assert list(pager.ids) == names(0, 321)
+
+
+@pytest.mark.parametrize("paged", [False, True])
+def test_a_round_number_of_items_is_not_taken_for_all_before_one_more_was_asked_for(paged: bool) -> None:
+    honest, cutting = Pager(paged, max_items=1000), Pager(paged, max_items=1000)
+
+    for pager, there in ((honest, 100), (cutting, 120)):
+        pager.take(listing(pager.query(), names(0, 100)))
+        assert pager.doubt(()) == "the listing was not finished"
+        assert pager.query() == ItemsQuery(max_items=101)
+        pager.take(listing(pager.query(), names(there - 101, there) if there > 100 else names(0, 100)))
+        assert pager.query() is None
+
+    assert honest.doubt(()) == ""
+    assert cutting.doubt(()) == "the service cuts its answers to 100 items without a word"
+    assert cutting.doubt(names(100, 120)) == ""
+
+
+def test_what_pages_listed_must_be_there_at_once_too() -> None:
+    pager = Pager(paged=False, max_items=1000, at_least=frozenset(names(0, 30)))
+
+    pager.take(listing(pager.query(), names(0, 11)))
+
+    assert pager.doubt(()) == "the service lists 11 items at once, and had more before"
+    assert pager.doubt(names(11, 30)) == ""
 
 
 def test_a_service_that_ignores_rsm_answers_with_the_whole_node() -> None:
     pager = Pager(paged=True, max_items=1000)
 
     assert pager.query() == ItemsQuery(rsm_max=PAGE)
-    pager.take(listing(pager.query(), names(0, 500)))
+    pager.take(listing(pager.query(), names(0, 321)))
 
     assert pager.query() is None
     assert pager.doubt(()) == ""
