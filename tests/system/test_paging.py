@@ -35,10 +35,18 @@ async def test_a_service_that_cuts_its_answers_is_paged_on(world: World) -> None
 
 
 @pytest.mark.parametrize(
-    ("lie", "words"), [("stuck", "twice|cursor does not advance"), ("count", "counts 346 items and lists")]
+    ("ways", "words"),
+    [
+        (("stuck", "truncate"), "cursor does not advance"),
+        (("repeat", "truncate"), "twice"),
+        (("count", "truncate"), "counts 346 items and lists 345"),
+        (("silent",), "cuts its answers to 100 items without a word"),
+    ],
 )
-async def test_a_walk_that_proves_nothing_leaves_the_node_unsynced(world: World, lie: str, words: str) -> None:
-    async with serving(world.server, 345, lie):
+async def test_a_walk_that_proves_nothing_leaves_the_node_unsynced(
+    world: World, ways: tuple[str, ...], words: str
+) -> None:
+    async with serving(world.server, 345, *ways):
         alice = await world.add()
         job = await alice.synchronise(EXT, NODE)
 
@@ -49,3 +57,17 @@ async def test_a_walk_that_proves_nothing_leaves_the_node_unsynced(world: World,
         assert answer.meta["source"] == "service"
         assert [item.id for item in answer.items] == ["i342", "i343", "i344"]
         assert [node["state"] for node in await world.pubkeep.nodes()] == ["error"]
+
+
+@pytest.mark.parametrize("lie", ["stuck", "repeat", "count"])
+async def test_pages_that_do_not_fit_together_are_given_up_for_all_at_once(world: World, lie: str) -> None:
+    async with serving(world.server, 345, lie) as service:
+        alice = await world.add()
+
+        await (await alice.synchronise(EXT, NODE)).result()
+        await service.asked()
+        await (await alice.synchronise(EXT, NODE)).result()
+
+        assert [item.id for item in (await world.synced(alice, NODE, EXT)).items] == [f"i{n}" for n in range(345)]
+        assert set(await service.asked()) == {"all"}
+        assert "pages" in (await alice.explain(EXT, NODE))["distrusted"]

@@ -234,6 +234,9 @@ class Explanation(TypedDict, total=False):
     epoch: int
     order: str
     untold: Sequence[str]
+    proved_by: Sequence[str]
+    shown: Sequence[str]
+    distrusted: Sequence[str]
     failures: int
     dropped_events: int
     account_dropped: Sequence[str]

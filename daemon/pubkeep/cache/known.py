@@ -62,11 +62,11 @@ class Link:
 
     def show(self, ways: Iterable[str]) -> None:
         """Its answers showed that these ways of asking work (Traits)."""
-        self.learn(shown=self.traits.shown.union(ways))
+        self.learn(shown=self.traits.shown.union(str(way) for way in ways))
 
     def distrust(self, ways: Iterable[str]) -> None:
         """Its answers showed these ways of asking to be wrong: they are used no more."""
-        wrong = frozenset(ways)
+        wrong = frozenset(str(way) for way in ways)
         kept = frozenset(way for way in self.traits.shown if way.partition(":")[0] not in wrong)
         self.learn(shown=kept, distrusted=self.traits.distrusted | wrong)
 

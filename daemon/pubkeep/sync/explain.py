@@ -44,7 +44,7 @@ def explain(
         "epoch": node.link.epoch,
         "order": node.link.order or "unknown",
         "untold": list(node.untold),
-        "proved_by": sorted(node.proof.by) if node.proof else [],
+        "proved_by": sorted(str(way) for way in node.proof.by) if node.proof else [],
         "shown": sorted(node.link.traits.shown),
         "distrusted": sorted(node.link.traits.distrusted),
         "failures": node.failures,
