@@ -31,6 +31,10 @@ from pubkeep.slices import Slices
 log = logging.getLogger(__name__)
 
 Listener = Callable[[NodeChange], None]
+PAYLOADS = "payloads"
+"""The way of learning contents from notifications (Traits)."""
+SAMPLED = 50
+"""One in so many items that notifications show is asked for by id."""
 BATCH = 200
 """Rows a transaction: readers wait for none, and events get in between."""
 
@@ -137,9 +141,10 @@ class Applier(Part):
             known, told = held.get(item.id), digests.get(item.id)
             if event.delayed and told is not None and told == known:
                 continue  # a copy of the last item, as some services send at subscription
-            usable = told is not None and not event.delayed
+            usable = told is not None and not event.delayed and PAYLOADS not in node.link.traits.distrusted
             placed = usable and (known is None or node.link.order != "creation")
             node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
+            self._sample(node, item.id, event.at, usable=usable)
             if known is not None and known != told and not node.link.order:
                 node.settle.overwritten(item.id, await self._behind(node, item.id), event.at)
             elif placed and known == told and not node.link.order:
@@ -154,6 +159,15 @@ class Applier(Part):
         if not event.delayed:
             removals = [item_id for item_id in event.retracted if item_id in held]
             await self.write(node, new_items, removals=removals, moves=moves)
+
+    def _sample(self, node: Node, item_id: str, at: float, *, usable: bool) -> None:
+        """Doubt the first item that a service notifies of, and one in fifty: is it stored as it was shown?"""
+        node.sampled.discard(item_id)  # it changed again, and what is stored now says nothing of the one before
+        if usable and not node.settle.unsettled((item_id,)):
+            if node.link.events % SAMPLED == 0 and (node.link.events or PAYLOADS not in node.link.traits.shown):
+                node.sampled.add(item_id)
+                node.settle.doubt(item_id, at)
+            node.link.events += 1
 
     async def _behind(self, node: Node, item_id: str) -> list[str]:
         """The ids that follow this one here."""

@@ -40,6 +40,8 @@ class Link:
     """The traits as they are stored."""
     read_at: float = float("-inf")
     """When one of its nodes was last read."""
+    events: int = 0
+    """Items that its notifications showed since the start."""
 
     @property
     def order(self) -> str:
@@ -120,6 +122,8 @@ class Node:
     dropped_events: int = 0
     decided_at: float = float("-inf")
     """When the last answer came that changed the copy: one that was asked for before may be older."""
+    sampled: set[str] = field(default_factory=set)
+    """Ids that are asked for to see whether the notification showed what is stored."""
     seen_item: bool = False
     """Whether the analysers have seen an item of it since the start."""
     policy: Policy = field(default_factory=Policy)

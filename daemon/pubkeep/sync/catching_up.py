@@ -131,6 +131,7 @@ class CatchUp(Part):
             quiet = held == evidence.held and not listing.too_old
             if not quiet or node.settle.named_since(evidence.sent_at - node.settle.fan_out):
                 return  # something happens right now: the whole listing knows how to treat that
+            node.settle.answered(evidence.sent_at, listing.taken_at, None, held)
             for items in _both_ways(node, listing):
                 if (found := await self._fit(node, evidence, items, listing)) is not None:
                     outcome = await self._write(node, evidence, found, epoch)

@@ -110,7 +110,7 @@ class Lister(Part):
                 racing = node.settle.answered(pager.sent_at or listing.sent_at, listing.taken_at, None, shown)
                 doubt = pager.doubt(named) or ("" if holes == node.holes else node.hole)
                 if doubt:
-                    outcome = await self._unproved(node, pager, doubt, limit, quiet=not named)
+                    outcome = await self._unproved(node, pager, doubt, limit, quiet=not named and holes == node.holes)
                 else:
                     assert pager.sent_at is not None
                     ids, times = list(pager.ids), (pager.sent_at, listing.taken_at)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Asking again for what the settle rule left in doubt (cache/settle.py): ids by id, the order by the newest."""
 
-from pubkeep.cache.applying import Applier, learn_order
+from collections.abc import Mapping
+
+from pubkeep.cache.applying import PAYLOADS, Applier, learn_order
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing
@@ -50,6 +52,8 @@ class Settler(Part):
             for item in asked:
                 if item.id not in racing and (item.id not in held or node.link.order != "creation"):
                     node.settle.doubt_order(item.id)  # what was published unseen stands nobody knows where
+            for item_id in node.sampled.intersection(ids).difference(racing):
+                self._compare(node, item_id, shown)
             node.settle.settled(i for i in ids if i not in racing)
             node.changed()
             if new_items or removals:
@@ -62,6 +66,18 @@ class Settler(Part):
 
         client = self._sessions.client(node.key.account)
         await client.items(node.key, ItemsQuery(ids=tuple(ids)), take)
+
+    @staticmethod
+    def _compare(node: Node, item_id: str, shown: Mapping[str, bytes]) -> None:
+        """A notification that shows something else than is stored is a hint from then on, at that service."""
+        node.sampled.discard(item_id)
+        last = node.settle.last_event(item_id)
+        if last is None or last.digest is None or item_id not in shown:
+            return
+        if last.digest == shown[item_id]:
+            node.link.show((PAYLOADS,))
+        else:
+            node.link.distrust((PAYLOADS,))
 
     async def _order(self, node: Node, ids: list[str]) -> bool:
         """List the newest: all ids in doubt and one more. False where what it shows does not fit ours."""

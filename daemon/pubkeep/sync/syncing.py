@@ -205,7 +205,7 @@ class Syncer(Part):
     ) -> Outcome:
         """Its pages do not fit together: all of it in one answer, which shows whether they were at fault."""
         outcome = await self._lister.whole(node, client, limit, progress, report, at_least=pages.listed)
-        if outcome.proved:
+        if outcome.proved and node.proof is not None and Way.AT_ONCE in node.proof.by:
             node.link.distrust((Way.PAGES, Way.COUNT))
         return outcome if outcome.proved else pages
 

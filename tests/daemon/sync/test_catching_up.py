@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pubkeep.model import ItemsQuery
 from pubkeep.sync import fitting
-from pubkeep.sync.catching_up import HIDDEN_EDIT, WORTH_IT
+from pubkeep.sync.catching_up import CONTENTS, HIDDEN_EDIT, WORTH_IT
 from pubkeep.sync.strategies import OVERLAP
 from tests.daemon.cache.conftest import Bench, bench
 from tests.daemon.cache.service import KEY
@@ -117,3 +117,25 @@ async def test_who_asks_for_a_synchronisation_gets_a_whole_one(large: Bench) -> 
 
     assert whole(large.service.asked)
     assert HIDDEN_EDIT not in (await large.read()).untold
+
+
+async def test_where_nothing_shows_edits_an_unread_node_has_its_ids_first_and_its_contents_in_its_turn(
+    large: Bench,
+) -> None:
+    node = large.cache._known.node(KEY)
+    assert node is not None
+    node.link.learn(order="creation")
+    doubts: list[object] = []
+    large.cache.listeners.append(lambda _: doubts.append(large.cache.explain(KEY)["doubt"]))
+
+    def change() -> None:
+        assert node is not None
+        node.read_at = float("-inf")
+        large.service.items_held["i7"] = "edited in its place"
+        large.service.publish_elsewhere("new", "1", told=False)
+
+    asked = await caught_up(large, change)
+
+    assert CONTENTS in doubts
+    assert [query.max_items for query in asked if not whole([query])][-1] == OVERLAP + 1
+    assert whole(asked)
