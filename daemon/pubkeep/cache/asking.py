@@ -75,6 +75,8 @@ def check(link: Link, key: NodeKey, request: ItemsRequest) -> None:
         raise InvalidArgs(f"{chosen[1]}: cannot be combined with {chosen[0]}")
     if request.order != "service" and link.order != _KEPT[request.order] and other_order(link, request) is None:
         raise NotSupported(f"order {request.order!r}: {key.service} does not show that it keeps this order")
+    if request.freshness == "cache" and other_order(link, request) is not None:
+        raise NotSupported(f"order {request.order!r}: only {key.service} knows it, the copy has its own")
 
 
 def other_order(link: Link, request: ItemsRequest) -> OrderBy | None:

@@ -12,7 +12,7 @@ from pubkeep.cache import asking
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import NotAllowed, NotFound, NotReady, NotSupported, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Analysis, Copy, Listing, NodeEvent, NodeKey, NodeRecord, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
 
@@ -83,14 +83,10 @@ class Reader(Part):
         return answer
 
     async def _answered(self, node: Node | None, key: NodeKey, request: ItemsRequest) -> Answer:
-        link = self._known.link(key.account, key.service)
-        elsewhere = asking.other_order(link, request) is not None
         match request.freshness:
-            case "cache" if elsewhere:
-                raise NotSupported(f"order {request.order!r}: only {key.service} knows it, the copy has its own")
-            case _ if elsewhere:
-                return await self._ask(key, request)
             case "service":
+                return await self._ask(key, request)
+            case _ if asking.other_order(self._known.link(key.account, key.service), request):
                 return await self._ask(key, request)
             case "cache":
                 return await self._held_or_raise(node, key, request)
