@@ -8,6 +8,7 @@ from dataclasses import replace
 from pubkeep import payload
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.sampling import PAYLOADS, sample
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (
     Analysis,
@@ -31,10 +32,6 @@ from pubkeep.slices import Slices
 log = logging.getLogger(__name__)
 
 Listener = Callable[[NodeChange], None]
-PAYLOADS = "payloads"
-"""The way of learning contents from notifications (Traits)."""
-SAMPLED = 50
-"""One in so many items that notifications show is asked for by id."""
 BATCH = 200
 """Rows a transaction: readers wait for none, and events get in between."""
 
@@ -144,7 +141,7 @@ class Applier(Part):
             usable = told is not None and not event.delayed and PAYLOADS not in node.link.traits.distrusted
             placed = usable and (known is None or node.link.order != "creation")
             node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
-            self._sample(node, item.id, event.at, usable=usable)
+            sample(node, item.id, event.at, usable=usable)
             if known is not None and known != told and not node.link.order:
                 node.settle.overwritten(item.id, await self._behind(node, item.id), event.at)
             elif placed and known == told and not node.link.order:
@@ -157,17 +154,7 @@ class Applier(Part):
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
         if not event.delayed:
-            removals = [item_id for item_id in event.retracted if item_id in held]
-            await self.write(node, new_items, removals=removals, moves=moves)
-
-    def _sample(self, node: Node, item_id: str, at: float, *, usable: bool) -> None:
-        """Doubt the first item that a service notifies of, and one in fifty: is it stored as it was shown?"""
-        node.sampled.discard(item_id)  # it changed again, and what is stored now says nothing of the one before
-        if usable and not node.settle.unsettled((item_id,)):
-            if node.link.events % SAMPLED == 0 and (node.link.events or PAYLOADS not in node.link.traits.shown):
-                node.sampled.add(item_id)
-                node.settle.doubt(item_id, at)
-            node.link.events += 1
+            await self.write(node, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
 
     async def _behind(self, node: Node, item_id: str) -> list[str]:
         """The ids that follow this one here."""

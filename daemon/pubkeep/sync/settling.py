@@ -3,9 +3,10 @@
 
 from collections.abc import Mapping
 
-from pubkeep.cache.applying import PAYLOADS, Applier, learn_order
+from pubkeep.cache.applying import Applier, learn_order
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.model import Copy, ItemsQuery, Listing
 from pubkeep.sync.listing import Lister
 

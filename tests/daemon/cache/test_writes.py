@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from pubkeep.cache.applying import PAYLOADS
+from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.cache.writing import PUBLISH_OPTIONS
 from pubkeep.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, TimedOut
 from pubkeep.model import EventKind, FieldValue, NodeChange
