@@ -536,4 +536,10 @@ async def test_killed_in_the_middle_of_a_sync_it_completes_after_the_restart(wor
     assert held.meta["stale"] is True
     assert held.meta["complete"] is False
     assert 0 < len(held.items) <= 50
+    await until(lambda: _synced_by_itself(world), 120)
     await equal_to_service(world, bob)
+
+
+async def _synced_by_itself(world: World) -> bool:
+    """Whether the copy is whole, without a read that would compete with the synchronisation."""
+    return bool((await world.pubkeep.nodes())[0]["state"] == "synced")
