@@ -261,10 +261,8 @@ class Reader(Part):
 
     def _verified_within(self, node: Node, seconds: int) -> bool:
         """Whether the copy was proved no longer ago; only a proof of an earlier run is dated by the wall clock."""
-        if node.proof is not None:
-            age = self._clock.boottime() - node.proof.verified_at
-        else:
-            age = (self._clock.wall() - node.record.verified_at) / 1_000_000
+        wall_age = (self._clock.wall() - node.record.verified_at) / 1_000_000
+        age = self._clock.boottime() - node.proof.verified_at if node.proof else wall_age
         return node.record.copy is Copy.WHOLE and not node.hidden and 0 <= age <= seconds
 
     # -- from the service ------------------------------------------------------------------------
