@@ -10,6 +10,8 @@ NEEDS  := tests/needs
 # dbus-fast is used where it is installed; PUBKEEP_DBUS=next or =fast forces one of the two libraries.
 TESTS  ?= tests
 PYTEST := $(BIN)/python -m pytest
+# Most tests wait for servers: two at a time, whole files, so that a file's server is started once.
+TWO    := -n 2 --dist loadfile
 
 .PHONY: help setup demo run check test bench soak clean needs
 
@@ -47,7 +49,7 @@ run: setup
 # -- checks ---------------------------------------------------------------------------------------
 
 check: lint
-	$(PYTEST) -q -m 'not slow and not system'
+	$(PYTEST) -q $(TWO) -m 'not slow and not system'
 
 .PHONY: lint
 lint: setup needs
@@ -57,8 +59,8 @@ lint: setup needs
 	$(BIN)/lint-imports
 
 test: lint
-	PUBKEEP_DBUS=fast $(PYTEST) $(TESTS)
-	PUBKEEP_DBUS=next $(PYTEST) tests/bridge tests/system -m 'not slow'
+	PUBKEEP_DBUS=fast $(PYTEST) $(TWO) $(TESTS)
+	PUBKEEP_DBUS=next $(PYTEST) $(TWO) tests/bridge tests/system -m 'not slow'
 
 bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench
