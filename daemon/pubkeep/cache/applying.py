@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
+from pubkeep.cache.conversion import convert
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS, sample
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (
-    Analysis,
     Applied,
     Confirmation,
     Copy,
@@ -20,14 +20,10 @@ from pubkeep.model import (
     NewItem,
     NodeChange,
     NodeEvent,
-    NodeKey,
     NodeRecord,
     NodeState,
-    Parsed,
     WireItem,
 )
-from pubkeep.ports import Analysers
-from pubkeep.slices import Slices
 
 log = logging.getLogger(__name__)
 
@@ -305,19 +301,7 @@ class Applier(Part):
         """Serialise and parse what differs from what is held. Returns that, and the digests of all."""
         if items and not node.seen_item:
             await self._analyse(node, items[-1])
-        changed: list[NewItem] = []
-        digests: dict[str, bytes] = {}
-        analysis = node.record.analysis
-        slices = Slices()
-        for item in items:
-            xml, mark = payload.of_item(item.element)
-            trouble = payload.refusal(item.element)
-            digests[item.id] = mark
-            if held.get(item.id) != mark:
-                parsed = Parsed(error=trouble) if trouble else await parse(self._analysers, node.key, analysis, item)
-                changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
-            await slices.pause()
-        return changed, digests
+        return await convert(self._analysers, node, items, held)
 
     async def _analyse(self, node: Node, item: WireItem) -> None:
         """An analysis that saw no item is not final: it is repeated at the first one."""
@@ -383,13 +367,6 @@ def _absent(
         return [item_id for item_id in held if item_id not in shown]  # fewer than asked: there are no more
     oldest = next((at for at, item_id in enumerate(held) if item_id in shown), len(held))
     return [item_id for item_id in held[oldest:] if item_id not in shown]
-
-
-async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, item: WireItem) -> Parsed:
-    """What the node's analyser makes of an item; only its words where nobody knows more."""
-    if analysis is None:
-        return Parsed(text=payload.character_data(payload.first_child(item.element)))
-    return await analysers.parse(key, analysis, item)
 
 
 def learn_order(node: Node, now: float, listed: Sequence[str] = ()) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pubkeep import payload
-from pubkeep.cache.applying import parse
+from pubkeep.cache.conversion import parse
 from pubkeep.cache.known import Link
 from pubkeep.errors import InvalidArgs, LimitExceeded, NotFound, NotSupported, Unavailable
 from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, OrderBy, WireItem

@@ -3,7 +3,6 @@
 
 import asyncio
 import contextlib
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Protocol
@@ -12,6 +11,7 @@ from pubkeep.cache import asking
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.passed import Passed
 from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Analysis, Copy, Listing, NodeEvent, NodeKey, NodeRecord, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
@@ -22,17 +22,11 @@ JOIN = 15.0
 """Seconds a reader waits for the fetch of the whole node that is under way, instead of queueing behind it."""
 BARRIER = 1.0
 """Seconds a reader waits for the round trip that renews the lease."""
-NEGATIVE = 5.0
-"""Seconds a refusal is remembered."""
 ASK_HIDDEN = 60.0
 """A denied or gone node is asked for at most this often, in seconds."""
 READS = 10
 """So often a page is read anew because something was committed meanwhile."""
 RESTLESS = "it changes faster than it can be read"
-IGNORED = 3600.0
-"""Seconds until a node that nobody wanted is analysed again."""
-REMEMBERED = 10_000
-"""Nodes of which analyses and refusals are remembered at most."""
 
 
 class Planner(Protocol):
@@ -49,8 +43,7 @@ class Reader(Part):
         super().__init__(tools)
         self._applier = applier
         self._planner = planner
-        self._analysed: OrderedDict[NodeKey, tuple[Analysis | None, float]] = OrderedDict()
-        self._refused: OrderedDict[NodeKey, tuple[PubkeepError, float]] = OrderedDict()
+        self._passed = Passed(tools.clock)
         self._adopting = asyncio.Lock()
         self._background: set[asyncio.Task[Answer]] = set()
 
@@ -104,19 +97,15 @@ class Reader(Part):
 
     def forget_refusal(self, key: NodeKey) -> None:
         """A write or an event: what the service said before may not hold."""
-        self._refused.pop(key, None)
-        self._analysed.pop(key, None)
+        self._passed.forget(key)
 
     def forget_refusals(self, account: str) -> None:
         """A new session."""
-        for key in [key for key in self._refused if key.account == account]:
-            del self._refused[key]
+        self._passed.forget_refusals(account)
 
     def forget_account(self, account: str) -> None:
         """The account goes."""
-        self.forget_refusals(account)
-        for key in [key for key in self._analysed if key.account == account]:
-            del self._analysed[key]
+        self._passed.forget_account(account)
 
     async def close(self) -> None:
         """End what runs on behind answers that were given already."""
@@ -268,15 +257,11 @@ class Reader(Part):
     # -- from the service ------------------------------------------------------------------------
 
     async def _ask_unknown(self, key: NodeKey, request: ItemsRequest) -> Answer:
-        refusal = self._refused.get(key)
-        if refusal and self._clock.boottime() - refusal[1] < NEGATIVE:
-            raise type(refusal[0])(str(refusal[0]))
+        self._passed.check(key)
         try:
             return await self._ask(key, request)
         except (NotFound, NotAllowed) as error:
-            self._refused[key] = (error, self._clock.boottime())
-            if len(self._refused) > REMEMBERED:
-                self._refused.popitem(last=False)
+            self._passed.refused(key, error)
             raise
 
     async def _ask_or_held(self, node: Node, request: ItemsRequest) -> Answer:
@@ -354,10 +339,9 @@ class Reader(Part):
             if self._known.needs_proof(node):
                 self._planner.want(node, urgent=True)
             return node.record.analysis
-        now = self._clock.boottime()
         policy = self._known.policy(key)
-        if self.state_of_unkept(key) is NodeState.IGNORED:
-            return self._analysed[key][0]
+        if self._passed.unwanted(key):
+            return self._passed.analysis(key)
         first = asked.items[-1] if asked.items else None
         analysis = await self._analysers.analyse(key, first)
         if policy.sync == "always":
@@ -365,16 +349,12 @@ class Reader(Part):
         elif analysis is not None and analysis.to_sync and policy.sync == "auto":
             await self.adopt(key, analysis, "analyser")
         elif first is not None or not self._analysers.by_namespace:
-            self._analysed[key] = (analysis, now)
-            if len(self._analysed) > REMEMBERED:
-                self._analysed.popitem(last=False)
+            self._passed.analysed(key, analysis)
         return analysis
 
     def state_of_unkept(self, key: NodeKey) -> NodeState:
         """Ignored: it was analysed within the last hour, and nobody wanted it."""
-        remembered = self._analysed.get(key)
-        ignored = remembered is not None and self._clock.boottime() - remembered[1] < IGNORED
-        return NodeState.IGNORED if ignored else NodeState.UNKNOWN
+        return NodeState.IGNORED if self._passed.unwanted(key) else NodeState.UNKNOWN
 
     async def notice(self, event: NodeEvent) -> None:
         """A contact's node shows itself: what an analyser wants of it is fetched in its turn, not taken from here."""
@@ -389,7 +369,7 @@ class Reader(Part):
             if (node := self._known.node(key)) is None:
                 record = NodeRecord(0, key, NodeState.STALE, "not fetched yet", analysis, wanted_by)
                 node = self._known.add(await self._store.save_node(record))
-                self._analysed.pop(key, None)
+                self._passed.forget(key, refusal=False)
                 self._applier.tell(node, "state", None)
         self._planner.want(node, urgent=urgent)
         return node

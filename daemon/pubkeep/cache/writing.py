@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from pubkeep import payload
-from pubkeep.cache.applying import Applier, parse
+from pubkeep.cache.applying import Applier
+from pubkeep.cache.conversion import parse
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools, in_time, words
 from pubkeep.cache.reading import Reader

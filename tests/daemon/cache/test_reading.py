@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from pubkeep.cache.reading import NEGATIVE
+from pubkeep.cache.passed import NEGATIVE
 from pubkeep.errors import NotFound, Refused, Unavailable
 from pubkeep.questions import ItemsRequest, NodeFilter
 from tests.daemon.cache.conftest import ENTRY, Bench

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from pubkeep.cache.reading import ASK_HIDDEN, IGNORED, NEGATIVE
+from pubkeep.cache.passed import IGNORED, NEGATIVE
+from pubkeep.cache.reading import ASK_HIDDEN
 from pubkeep.errors import Cancelled, NotAllowed, NotFound, NotSupported, Unavailable
 from pubkeep.model import EventKind, NodeKey, Policy
 from pubkeep.questions import ItemsRequest
