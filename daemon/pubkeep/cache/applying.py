@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pubkeep import payload
 from pubkeep.cache.conversion import convert
+from pubkeep.cache.fed import absent, otherwise_ordered
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS, sample
@@ -64,6 +65,8 @@ class Applier(Part):
             node.refused_at = float("-inf")  # it is there again, perhaps: the next read asks
         subscribed = node.record.subscribed or node.subscribed_epoch == node.link.epoch
         if not subscribed or not self._concerned(node, event):
+            if node.syncing and subscribed:
+                node.punch("something was told while it was listed, and not taken")
             node.dropped_events += 1
             self._known.dropped(event.node.account, "hidden" if subscribed else "unsubscribed")
             return
@@ -185,12 +188,17 @@ class Applier(Part):
         node.applied(applied, self._clock.wall())
         return applied
 
-    async def denied(self, node: Node, words: str) -> None:
-        """The service refuses: the rows are kept, and shown to nobody."""
+    async def denied(self, node: Node, words: str, asked_at: float) -> None:
+        """The service refuses a question of `asked_at`: the rows are kept, and shown to nobody, stored or not."""
+        if not node.access.refused(asked_at, self._clock.boottime(), node.link.fan_out):
+            node.punch("an earlier question was refused")
+            self.verify(node)
+            return
+        node.refused_at = asked_at
         node.proof = None
         node.unsubscribe()
         denied = {"state": NodeState.DENIED, "reason": words, "error": "NotAllowed"}
-        node.record = replace(node.record, **denied)  # type: ignore[arg-type]  # whether it can be stored or not
+        node.record = replace(node.record, **denied)  # type: ignore[arg-type]
         node.changed()
         await self.save(node, **denied)
 
@@ -211,6 +219,7 @@ class Applier(Part):
             ids: what it covers; None: the newest.
             everything: all ids of the node, where this answer ends a list of the whole.
         """
+        node.access.shown(listing.sent_at)
         if listing.too_old:
             return
         whole = node.record.copy is Copy.WHOLE and not node.hidden
@@ -220,8 +229,8 @@ class Applier(Part):
         racing = node.settle.answered(listing.sent_at, listing.taken_at, covered, shown)
         if whole:
             settled = [item for item in new_items if not node.settle.unsettled((item.id,))]
-            absent = _absent(list(held), listing, ids, everything)
-            gone = [item_id for item_id in absent if not node.settle.unsettled((item_id,))]
+            lacking = absent(list(held), listing, ids, everything)
+            gone = [item_id for item_id in lacking if not node.settle.unsettled((item_id,))]
             if (settled or gone) and listing.sent_at < node.decided_at:
                 # it may be older than the answer that came before it
                 for item_id in (*gone, *(item.id for item in settled)):
@@ -233,25 +242,25 @@ class Applier(Part):
                 node.punch("the service had changes that it did not tell")
                 await self.write(node, settled, removals=gone)
                 self.verify(node)
-            elif ids is None and self._otherwise_ordered(node, list(held), listing):
+            elif ids is None and otherwise_ordered(node, list(held), listing):
                 node.punch("the service has the newest in another order")
                 self.verify(node)
         if racing:
             node.changed()
             self.settle(node)
 
-    @staticmethod
-    def _otherwise_ordered(node: Node, held: list[str], listing: Listing) -> bool:
-        listed = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1]
-        ours = [item_id for item_id in held if item_id in set(listed)]
-        known = [item_id for item_id in listed if item_id in held]
-        return len(listed) > 1 and ours != known and not node.settle.order_ids
-
     async def confirm(self, node: Node, item: NewItem, confirmation: Confirmation) -> None:
-        """Our own publish was confirmed: the next read sees it, unless an event for the id says otherwise."""
+        """Our own publish was confirmed: the next read sees it, unless an event for the id says otherwise.
+
+        Who may publish need not be allowed to read: what was denied stays so until the service shows it.
+        """
         if node.hidden:
-            await self.reveal(node)
             self.verify(node)
+        if node.record.state is NodeState.GONE:
+            await self.reveal(node)
+        elif node.hidden:
+            node.refused_at = float("-inf")  # the next read asks
+            node.punch("published while it could not be read")
         last = node.settle.last_event(item.id)
         ours = [payload.digest(item.xml, publisher) for publisher in ("", node.key.account)]  # as our event may be told
         if last and last.at >= confirmation.sent_at and last.digest not in ours:
@@ -333,7 +342,9 @@ class Applier(Part):
 
     async def save(self, node: Node, **changes: object) -> None:
         """Write the node's own row, and tell that its state changed."""
-        node.record = await self._store.save_node(replace(node.record, **changes))  # type: ignore[arg-type]
+        refusals = node.access.refusals
+        stored = await self._store.save_node(replace(node.record, **changes))  # type: ignore[arg-type]
+        node.record = node.access.standing(stored, node.record, refusals)
         node.changed()
         self.tell(node, "state", None)
 
@@ -350,23 +361,6 @@ class Applier(Part):
         )
         for listener in self.listeners:
             listener(change)
-
-
-def _absent(
-    held: list[str], listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None
-) -> list[str]:
-    """Which of the ids held, oldest first, an answer shows to be gone."""
-    shown = {item.id for item in listing.items}
-    if everything is not None:
-        return [item_id for item_id in held if item_id not in everything]
-    if ids is not None:
-        asked = set(listing.query.ids)
-        return [item_id for item_id in held if item_id in asked and item_id not in shown]
-    cut = listing.rsm is not None and (listing.rsm.count or 0) > len(shown)
-    if listing.query.max_items is not None and len(shown) < listing.query.max_items and not cut:
-        return [item_id for item_id in held if item_id not in shown]  # fewer than asked: there are no more
-    oldest = next((at for at, item_id in enumerate(held) if item_id in shown), len(held))
-    return [item_id for item_id in held[oldest:] if item_id not in shown]
 
 
 def learn_order(node: Node, now: float, listed: Sequence[str] = ()) -> None:

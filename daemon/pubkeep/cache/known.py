@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pubkeep.cache import traits
+from pubkeep.cache.access import Access
 from pubkeep.cache.settle import Settle
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
@@ -112,6 +113,7 @@ class Node:
     read_at: float = float("-inf")
     refused_at: float = float("-inf")
     """When a denied or gone node was last asked for and refused."""
+    access: Access = field(default_factory=Access)
     syncing: bool = False
     fetching: asyncio.Event | None = None
     """Set when the request for the whole node, now under way, is over."""

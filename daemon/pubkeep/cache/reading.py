@@ -300,12 +300,12 @@ class Reader(Part):
             node = self._known.node(key)
             if node is not None and node.hidden and isinstance(error, type(self._refusal(node))):
                 node.refused_at = asked_at
+                node.access.refused(asked_at, self._clock.boottime(), link.fan_out)
             elif node is not None:
                 node.punch(str(error))
-                if isinstance(error, NotAllowed):  # what one caller was refused is not shown to the next
-                    node.refused_at = asked_at
-                    await self._applier.denied(node, str(error))
                 self._planner.want(node, urgent=True)
+                if isinstance(error, NotAllowed):  # what one caller was refused is not shown to the next
+                    await self._applier.denied(node, str(error), asked_at)
             raise
         analysis = await self._learn(key, asked)
         items = await asking.rows(self._analysers, key, analysis, asked.items, request)
@@ -334,7 +334,7 @@ class Reader(Part):
     async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:
         """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
         if (node := self._known.node(key)) is not None:
-            if node.hidden:
+            if node.hidden and node.access.shown(asked.sent_at):
                 await self._applier.reveal(node)
             if self._known.needs_proof(node):
                 self._planner.want(node, urgent=True)

@@ -124,6 +124,7 @@ class CatchUp(Part):
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
+            node.access.shown(listing.sent_at)
             if (epoch, incarnation, holes) != (node.link.epoch, node.incarnation, node.holes):
                 outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
@@ -184,6 +185,7 @@ class CatchUp(Part):
             error="",
             verified_at=self._clock.wall_of(started) if exact else node.record.verified_at,
         )
+        refusals = node.access.refusals
         applied = await self._store.apply(
             record,
             found.changed,
@@ -191,7 +193,7 @@ class CatchUp(Part):
             order=found.order,
             record=record,
         )
-        node.record = record
+        node.record = node.access.standing(record, node.record, refusals)
         node.link.show(way for way in found.by if way is not Way.ORDER_BY)
         if exact:
             node.proof = Proof(epoch, started, by=found.by)

@@ -22,6 +22,7 @@ EMPTIED = 10
 """A node of so many items that is listed as empty, without a purge, is listed a second time."""
 
 MOVED_AWAY = "the node or the connection was replaced meanwhile"
+REFUSED_MEANWHILE = "it was refused meanwhile"
 
 Progress = Callable[[int, int], None]
 """Called with the items listed so far and their number, 0 where the service does not say."""
@@ -95,8 +96,9 @@ class Lister(Part):
             if (epoch, incarnation) != (node.link.epoch, node.incarnation):
                 outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
-            if node.hidden:
-                await self._applier.reveal(node)
+            if not await self._readable(node, listing):
+                outcome = Outcome(proved=False, reason=REFUSED_MEANWHILE, again=True)
+                return
             fresh = pager.take(listing)
             ask()  # the service works on the next page while this one is stored
             named = node.settle.named_since((pager.sent_at or listing.sent_at) - node.settle.fan_out)
@@ -156,8 +158,9 @@ class Lister(Part):
             if (epoch, incarnation, holes) != (node.link.epoch, node.incarnation, node.holes):
                 outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
-            if node.hidden:
-                await self._applier.reveal(node)
+            if not await self._readable(node, listing):
+                outcome = Outcome(proved=False, reason=REFUSED_MEANWHILE, again=True)
+                return
             items = listing.items[:: -1 if node.link.traits.reversed else 1]
             count = listing.rsm.count if listing.rsm and listing.rsm.count is not None else len(items)
             if len({item.id for item in items}) != len(items):
@@ -183,6 +186,12 @@ class Lister(Part):
             node.settle.unwatch(began)
         self._applier.settle(node)
         return outcome
+
+    async def _readable(self, node: Node, listing: Listing) -> bool:
+        """Show what was hidden; False where it was refused, and this may be the older answer."""
+        if node.access.shown(listing.sent_at) and node.hidden:
+            await self._applier.reveal(node)
+        return not node.hidden
 
     async def direction(self, node: Node, client: PubSubClient) -> None:
         """Whether the newest come first: the single newest stands at one end of the two newest."""
@@ -249,8 +258,9 @@ class Lister(Part):
             verified_at=self._clock.wall_of(walk.sent_at),
             error="",
         )
+        refusals = node.access.refusals
         applied = await self._store.apply(record, removals=removals, order=order, record=record)
-        node.record = record
+        node.record = node.access.standing(record, node.record, refusals)
         node.settle.clear(keep=walk.racing)
         for item_id in walk.racing.difference(listed).intersection(held):
             node.settle.doubt_order(item_id)  # it may be another one of this name

@@ -343,9 +343,8 @@ class Scheduler(Part):
 
     async def _denied(self, node: Node, error: NotAllowed, asked_at: float) -> None:
         """What was refused while doubts were settled is shown to nobody; the synchronisation that follows says more."""
-        node.refused_at = asked_at
         try:
-            await self._applier.denied(node, str(error))
+            await self._applier.denied(node, str(error), asked_at)
         except PubkeepError as trouble:
             log.warning("%s at %s: its state could not be stored: %s", node.key.node, node.key.service, trouble)
 

@@ -39,6 +39,7 @@ class Settler(Part):
 
     async def _ids(self, node: Node, ids: list[str]) -> None:
         async def take(listing: Listing) -> None:
+            node.access.shown(listing.sent_at)
             held = await self._store.digests(node.record.number, ids)
             asked = [item for item in listing.items if item.id in ids]
             changed, shown = await self._applier.convert(node, asked, held)
@@ -87,6 +88,7 @@ class Settler(Part):
 
         async def take(listing: Listing) -> None:
             nonlocal fits
+            node.access.shown(listing.sent_at)
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started)
             head = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1][-number:]

@@ -71,8 +71,7 @@ class Syncer(Part):
                 await self._probe(node, client)
             return outcome
         except NotAllowed as error:
-            node.refused_at = began
-            await self._applier.denied(node, str(error))
+            await self._applier.denied(node, str(error), began)
             raise
         except NotFound as error:
             if await self._confirm_gone(node):
@@ -247,13 +246,17 @@ class Syncer(Part):
 
     async def _confirm_gone(self, node: Node) -> bool:
         """A cursor or a subscription gives item-not-found too: a plain get decides whether the node is gone."""
-        client = self._sessions.client(node.key.account)
+        client, asked_at = self._sessions.client(node.key.account), self._clock.boottime()
 
-        async def ignore(_: Listing) -> None:
+        async def ignore(listing: Listing) -> None:
+            node.access.shown(listing.sent_at)
             node.punch("the service did not find something of the node")
 
         try:
             await client.items(node.key, ItemsQuery(max_items=1), ignore)
+        except NotAllowed as error:
+            await self._applier.denied(node, str(error), asked_at)
+            raise
         except NotFound as error:
             if node.record.state is not NodeState.GONE:  # how it went is known: deleted, perhaps with a redirect
                 await self._applier.gone(node, str(error))

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""What an answer that a caller got shows of the copy."""
+
+from collections.abc import Collection
+
+from pubkeep.cache.known import Node
+from pubkeep.model import Listing
+
+
+def absent(
+    held: list[str], listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None
+) -> list[str]:
+    """Which of the ids held, oldest first, an answer shows to be gone (Applier.feed says what the arguments are)."""
+    shown = {item.id for item in listing.items}
+    if everything is not None:
+        return [item_id for item_id in held if item_id not in everything]
+    if ids is not None:
+        asked = set(listing.query.ids)
+        return [item_id for item_id in held if item_id in asked and item_id not in shown]
+    cut = listing.rsm is not None and (listing.rsm.count or 0) > len(shown)
+    if listing.query.max_items is not None and len(shown) < listing.query.max_items and not cut:
+        return [item_id for item_id in held if item_id not in shown]  # fewer than asked: there are no more
+    oldest = next((at for at, item_id in enumerate(held) if item_id in shown), len(held))
+    return [item_id for item_id in held[oldest:] if item_id not in shown]
+
+
+def otherwise_ordered(node: Node, held: list[str], listing: Listing) -> bool:
+    """Whether an answer with the newest shows them in another order than the copy, though no order is in doubt."""
+    listed = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1]
+    ours = [item_id for item_id in held if item_id in set(listed)]
+    known = [item_id for item_id in listed if item_id in held]
+    return len(listed) > 1 and ours != known and not node.settle.order_ids

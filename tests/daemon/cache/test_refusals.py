@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What the service refuses is hidden at once, however it says so, and shown again by nothing but a newer answer."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from pubkeep.cache.access import Access
+from pubkeep.errors import NotAllowed, NotFound
+from pubkeep.model import NodeRecord, NodeState
+from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
+from tests.daemon.cache.service import KEY
+
+
+async def hidden(bench: Bench) -> None:
+    """Whoever may not ask the service is told that it may not be read."""
+    for freshness in ("cache", "quick"):
+        with pytest.raises(NotAllowed):
+            await bench.read(freshness=freshness)
+
+
+async def until(there: Callable[[], object]) -> None:
+    """Wait for it."""
+    async with asyncio.timeout(10):
+        while not there():
+            await asyncio.sleep(0.01)
+
+
+async def denied(bench: Bench) -> None:
+    """The service refuses, and we know it."""
+    bench.service.closed = True
+    with pytest.raises(NotAllowed):
+        await bench.read(freshness="service")
+    await bench.ended(await bench.cache.synchronise(KEY))
+
+
+def looking(bench: Bench) -> list[str]:
+    """What the next synchronisation finds that readers see, before the service has refused it anything."""
+    seen: list[str] = []
+
+    async def look() -> None:
+        try:
+            seen.append((await bench.read(freshness="cache")).reason)
+        except NotAllowed:
+            seen.append("hidden")
+
+    bench.service.after_look = look
+    return seen
+
+
+async def test_who_may_publish_need_not_be_allowed_to_read(bench: Bench) -> None:
+    await denied(bench)
+    seen = looking(bench)
+
+    await bench.cache.writer.publish(KEY, [ENTRY.format("4")], ids=["d"])
+
+    await until(lambda: seen)
+    assert seen == ["hidden"]
+
+
+async def test_a_node_that_can_be_read_again_is_asked_for_when_we_published_there(bench: Bench) -> None:
+    await denied(bench)
+    bench.service.closed = False
+
+    await bench.cache.writer.publish(KEY, [ENTRY.format("4")], ids=["d"])
+
+    await bench.undoubted()
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")])
+
+
+async def test_what_is_told_while_a_denied_node_is_listed_voids_the_listing(bench: Bench) -> None:
+    await denied(bench)
+    bench.service.closed = False
+
+    async def overtaken() -> None:
+        bench.service.publish_elsewhere("a", "newer")
+        await bench.service.drained(KEY)
+
+    bench.service.between = overtaken
+    await bench.ended(await bench.cache.synchronise(KEY))
+
+    assert ("a", "newer") in (await bench.state())[1]
+
+
+async def test_a_refusal_where_a_node_seems_to_be_gone_hides_it(bench: Bench) -> None:
+    bench.service.trouble = NotFound("there is no such item")
+    bench.service.closed = True
+
+    await bench.ended(await bench.cache.synchronise(KEY))
+
+    await hidden(bench)
+
+
+async def test_an_answer_that_may_be_older_than_a_refusal_shows_nothing_again(bench: Bench) -> None:
+    seen: list[list[str]] = []
+
+    async def overtaken() -> None:
+        await denied(bench)
+        seen.append(looking(bench))
+
+    bench.service.between = overtaken
+    await bench.read(freshness="service")
+
+    await until(lambda: seen[0])
+    assert seen == [["hidden"]]
+
+
+def test_a_refusal_that_is_surely_older_than_an_answer_hides_nothing() -> None:
+    access = Access()
+
+    access.shown(sent_at=13.0)
+
+    assert not access.refused(asked_at=10.0, now=14.0, fan_out=2.0)
+    assert access.refused(asked_at=12.0, now=14.0, fan_out=2.0)
+
+
+def test_an_answer_is_newer_than_a_refusal_if_it_was_asked_for_after_it_came_or_much_later() -> None:
+    access = Access()
+
+    access.refused(asked_at=10.0, now=10.5, fan_out=2.0)
+
+    assert not access.shown(sent_at=10.4)
+    assert access.shown(sent_at=10.6)
+
+
+def test_a_service_that_answers_in_order_refused_last_what_it_refuses() -> None:
+    access = Access()
+
+    access.shown(sent_at=10.0)
+
+    assert access.refused(asked_at=9.0, now=11.0, fan_out=0.0)
+    assert access.shown(sent_at=9.5)
+
+
+def test_a_record_that_was_stored_meanwhile_does_not_take_a_refusal_back() -> None:
+    access = Access()
+    stored = NodeRecord(1, KEY, NodeState.STALE, "", None, "analyser")
+    known = NodeRecord(1, KEY, NodeState.DENIED, "no", None, "analyser", error="NotAllowed")
+
+    access.refused(asked_at=10.0, now=10.5, fan_out=FAN_OUT)
+
+    assert access.standing(stored, known, refusals=0) == known
+    assert access.standing(stored, known, refusals=1) == stored
