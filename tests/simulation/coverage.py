@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from tests.simulation.cells import REQUIRED as CELLS
 from tests.simulation.faults import FAULTS, TRANSIENT, name_of
 from tests.simulation.users import DECISIONS
 
@@ -16,6 +17,7 @@ WORKS = ("event", "swap", "save node", "forget node")
 """Transactions at which the process dies, before and after; the others are too rare here, and have
 tests/system/test_crash_points.py."""
 REQUIRED = (
+    *(f"cell {cell}" for cell in CELLS),
     *(f"fault {name_of(fault)}" for fault in FAULTS),
     *(f"condition {name}" for name in TRANSIENT),
     *(f"decides {name}" for name in DECISIONS),

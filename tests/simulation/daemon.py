@@ -29,6 +29,7 @@ class Daemon:
         self._users: set[asyncio.Task[Any] | None] = {asyncio.current_task()}
         """What goes on when the process dies."""
         self.signalled: Callable[[NodeChange], None] = lambda _change: None
+        self.ending: Callable[[], None] = lambda: None
         self.analyser: Mapping[str, Any] = ANALYSER
         self.store: SimulatedStore
         self.cache: Cache
@@ -66,6 +67,7 @@ class Daemon:
 
     async def stop(self) -> None:
         """In order."""
+        self.ending()
         self.running.clear()
         for network in self.networks.values():
             network.online = False
@@ -78,6 +80,7 @@ class Daemon:
 
     async def kill(self) -> None:
         """As by kill -9: nothing of it goes on, what is committed stays."""
+        self.ending()
         self.running.clear()
         self.dying = True
         self.store.inline.dead = True

@@ -8,8 +8,9 @@ from xml.etree import ElementTree as ET
 
 from pubkeep.errors import PubkeepError
 from pubkeep.model import EventKind, NodeEvent, NodeKey
+from pubkeep.questions import ItemsRequest
 from pubkeep.xmpp.conditions import STANZAS, meaning
-from tests.simulation.network import Network, Path
+from tests.simulation.network import KINDS, Network, Path
 from tests.simulation.services import wire
 from tests.simulation.store import copied
 
@@ -47,6 +48,9 @@ async def cut_and_resumed(world: "World", network: Network, service: str) -> Non
 
 
 async def resume_refused(world: "World", network: Network, service: str) -> None:
+    if world.chance.random() < 0.3:  # and nobody noticed the cut
+        network.connect()
+        return
     network.cut()
     await asyncio.sleep(world.chance.uniform(0, 5))
     if network.online and not network.stream.up:
@@ -118,9 +122,27 @@ async def late_answers(world: "World", network: Network, service: str) -> None:
 
 
 async def answers_lost(world: "World", network: Network, service: str) -> None:
-    _path(network, service).lose_answers = True
-    await asyncio.sleep(world.chance.uniform(0, 2))
-    _path(network, service).lose_answers = False
+    path = _path(network, service)
+    path.lose_answers = True
+    world.loop.call_later(world.chance.uniform(0.1, 2), setattr, path, "lose_answers", False)
+    keys = [NodeKey(network.account, service, node) for node in world.all_nodes]
+    await asyncio.gather(world.users.write(world.chance.choice(keys)), world.users.write(keys[-1]))
+
+
+async def writes_refused(world: "World", network: Network, service: str) -> None:
+    """The account may read, and not publish."""
+    _path(network, service).refuse_writes = True
+    for _ in range(world.chance.randint(1, 3)):
+        await world.users.write(world.chance.choice(world.keys))
+    _path(network, service).refuse_writes = False
+
+
+async def item_listed_twice(world: "World", network: Network, service: str) -> None:
+    _path(network, service).twice = world.chance.randint(1, 3)
+    key = NodeKey(network.account, service, world.chance.choice(world.kept_nodes))
+    await world.users.decide(world.chance.choice(("verify", "synchronise")), key)
+    await asyncio.sleep(world.chance.uniform(1, 8))
+    _path(network, service).twice = 0
 
 
 # -- the service ---------------------------------------------------------------------------------------
@@ -183,24 +205,51 @@ async def expired(world: "World", network: Network, service: str) -> None:
     node = world.chance.choice(world.kept_nodes)
     if items := world.state(node).items:
         world.change(node, "del", world.chance.choice(items)[0], silent=True)
+        if world.chance.random() < 0.5:
+            await world.users.decide("verify", NodeKey(network.account, service, node))
 
 
 async def deleted_and_made_anew(world: "World", network: Network, service: str) -> None:
-    node = world.chance.choice(world.kept_nodes)
+    node = world.chance.choice(world.all_nodes)
     if world.state(node).exists:
         world.change(node, "gone")
+        await world.users.read(NodeKey(network.account, service, node), ItemsRequest(format="json"))
         await asyncio.sleep(world.chance.choice((0.0, 0.05, 1.0)))
         world.change(node, "made")
         for number in range(3):
             world.change(node, "put", f"i{number}", world.text())
 
 
+async def told_while_refused(world: "World", network: Network, service: str) -> None:
+    """Access goes, and what happens goes on being told, as ejabberd does."""
+    key = NodeKey(network.account, service, world.chance.choice(world.all_nodes))
+    at = network.services[service]
+    if not world.sights[key].history.state().shown:
+        return
+    network.change(at, key.node, "deny")
+    await world.users.read(key, ItemsRequest(freshness="service", format="json"))
+    await asyncio.sleep(world.chance.uniform(0, 1))
+    if world.chance.random() < 0.3:
+        await world.users.decide(world.chance.choice(("never", "always", "forget")), key)
+    if world.sights[key].history.state().allowed or not world.sights[key].history.state().exists:
+        return
+    network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, retracted=("i99",)))
+    network.whisper(NodeEvent(key, EventKind.CONFIGURATION, 0.0))
+    last = world.chance.choice(("purge", "gone"))
+    network.change(at, key.node, last, silent=True)
+    world.also(key.account, key.node, (last,))
+    network.whisper(NodeEvent(key, KINDS[last], 0.0))
+
+
 async def subscription_ended(world: "World", network: Network, service: str) -> None:
-    """Another program ends it; nobody is told. A second time within an hour is not fought, so it happens once."""
+    """Another program ends it, at times with a word. A second time within an hour is not fought: it happens once."""
     node = world.chance.choice(world.kept_nodes)
     if (network.account, service) not in world.ended and "gone" not in network.services[service].profile.silent:
         world.ended.add((network.account, service))
         network.services[service].subscribed.discard(node)
+        if (state := world.chance.choice(("", "none", *("pending",) * 3))) != "":
+            key = NodeKey(network.account, service, node)
+            network.whisper(NodeEvent(key, EventKind.SUBSCRIPTION, 0.0, subscription=state))
 
 
 async def subscriptions_pending(world: "World", network: Network, service: str) -> None:
@@ -232,21 +281,31 @@ async def hostile_notifications(world: "World", network: Network, service: str) 
         NodeKey(network.account, "evil.localhost", world.kept_nodes[0]),
         NodeKey(network.account, service, "evil"),
     ):
-        network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, (item,)))
+        network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, (item,), delayed=world.chance.random() < 0.3))
+        network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, retracted=("evil",)))
+        for kind in (EventKind.PURGE, EventKind.CONFIGURATION, EventKind.DELETE):
+            network.whisper(NodeEvent(key, kind, 0.0))
     for why in ("error", "wrapped", "sender"):
         network.listener.dropped(network.account, why)
 
 
 async def notification_not_understood(world: "World", network: Network, service: str) -> None:
     key = NodeKey(network.account, service, world.kept_nodes[0])
-    kind = world.chance.choice((EventKind.UNKNOWN, EventKind.CONFIGURATION, EventKind.COLLECTION))
-    network.whisper(NodeEvent(key, kind, 0.0))
+    network.whisper(NodeEvent(key, world.chance.choice((EventKind.UNKNOWN, EventKind.COLLECTION)), 0.0))
+
+
+async def configured(world: "World", network: Network, service: str) -> None:
+    for _ in range(world.chance.randint(1, 3)):
+        key = NodeKey(network.account, service, world.chance.choice(world.kept_nodes))
+        network.whisper(NodeEvent(key, EventKind.CONFIGURATION, 0.0))
+        await asyncio.sleep(world.chance.uniform(0, 2))
 
 
 # -- ourselves -----------------------------------------------------------------------------------------
 
 
 async def suspended(world: "World", network: Network, service: str) -> None:
+    world.cells.linked(network.account, "suspend")
     world.clock.slept += world.chance.choice((10.0, 8 * 3600.0)) * world.chance.random()
 
 
@@ -291,6 +350,12 @@ async def disk_full(world: "World", network: Network, service: str) -> None:
     await _failing(world, "any")
 
 
+async def forgetting_fails(world: "World", network: Network, service: str) -> None:
+    world.daemon.disk.failing, world.daemon.disk.busy = {"forget node": 2}, False
+    await world.users.decide("forget", NodeKey(network.account, service, world.chance.choice(world.kept_nodes)))
+    world.daemon.disk.failing = {}
+
+
 async def event_not_stored(world: "World", network: Network, service: str) -> None:
     await _failing(world, "event")
 
@@ -325,6 +390,8 @@ FAULTS: tuple[Fault, ...] = (
     delay,
     late_answers,
     answers_lost,
+    writes_refused,
+    item_listed_twice,
     notifications_without_payload,
     notifications_marked_old,
     notifications_repeated,
@@ -335,24 +402,29 @@ FAULTS: tuple[Fault, ...] = (
     trimmed_by_publisher,
     expired,
     deleted_and_made_anew,
+    told_while_refused,
     subscription_ended,
     subscriptions_pending,
     several_subscriptions,
     service_restarted,
     hostile_notifications,
     notification_not_understood,
+    configured,
     suspended,
     wall_clock_set,
     restarted,
     killed,
     restored_from_a_backup,
     disk_full,
+    forgetting_fails,
     event_not_stored,
     swap_not_stored,
     database_locked,
     slow_commits,
     loop_stalls,
 )
+OFTEN: tuple[Fault, ...] = (killed, killed, late_answers, answers_lost, subscription_ended, subscription_ended)
+"""More often: much of what they begin comes to nothing."""
 
 
 def name_of(fault: Fault) -> str:

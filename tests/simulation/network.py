@@ -28,8 +28,9 @@ from pubkeep.model import (
 )
 from pubkeep.xmpp.inbox import Inbox
 from tests.simulation.history import Change
-from tests.simulation.refusals import Refusal
+from tests.simulation.refusals import FORBIDDEN, Refusal
 from tests.simulation.services import PUBSUB, Notice, Service, wire
+from tests.simulation.watcher import Watcher
 
 T = TypeVar("T")
 REPLY = 20.0
@@ -95,6 +96,10 @@ class Path:
     """Seconds that answers take, notifications overtaking them."""
     lose_answers: bool = False
     """What is done is not confirmed."""
+    refuse_writes: bool = False
+    """The account may read, and not write."""
+    twice: int = 0
+    """So many of the next lists of all show an item twice."""
     refuse_subscriptions: str = ""
     """`pending`: so they are answered."""
     subids: int = 1
@@ -169,6 +174,7 @@ class Network(_Subscriber):
         """When a list of the node last reached us."""
         self.told: list[Callable[[NodeEvent], None]] = []
         """Called with each notification that arrives."""
+        self.watcher = Watcher()
 
     # -- the link ----------------------------------------------------------------------------------
 
@@ -180,6 +186,7 @@ class Network(_Subscriber):
         for future, write in list(self.pending.items()):
             if not future.done():
                 future.set_exception(TimedOut("lost with the session") if write else Unavailable("lost"))
+        self.watcher.linked(self.account, "new session")
         self.listener.session_started(self.account)
         for service in self.services.values():
             for node in sorted(service.subscribed) if service.profile.last_item == "late" else ():
@@ -188,6 +195,7 @@ class Network(_Subscriber):
 
     def cut(self) -> None:
         self.stream.up = False
+        self.watcher.linked(self.account, "cut")
         self.listener.session_lost(self.account)
 
     def resume(self) -> None:
@@ -197,6 +205,7 @@ class Network(_Subscriber):
 
         def passed() -> None:
             if session == self.stream.session and self.stream.up:
+                self.watcher.linked(self.account, "resumed")
                 self.listener.session_resumed(self.account)
 
         self.stream.push(passed)
@@ -275,6 +284,7 @@ class Network(_Subscriber):
         """A notification arrives."""
         for listener in self.told:
             listener(event)
+        self.watcher.told(event)
         self.inbox.put(event.node, lambda: self.listener.handle(event))
 
     def whisper(self, event: NodeEvent) -> None:
@@ -308,12 +318,16 @@ class Network(_Subscriber):
 
     async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[T]]) -> T:
         self.seen[f"asks {'ids' if query.ids else 'newest' if query.max_items is not None else 'list'}"] += 1
-        path = self.paths[node.service]
+        path, lied = self.paths[node.service], False
 
         def read(sent_at: float) -> Callable[[float], Listing]:
+            nonlocal lied
             if path.errors:
                 raise path.errors.pop()
             found, rsm = self.services[node.service].items(node.node, query)
+            if path.twice and found and not query.ids and query.max_items is None:
+                path.twice, lied = path.twice - 1, True
+                found = [*found, found[0]]
 
             def listing(taken_at: float) -> Listing:
                 self.listed_at[node] = taken_at
@@ -322,8 +336,17 @@ class Network(_Subscriber):
             return listing
 
         self.listing[node] += 1
+        self.watcher.asked(node)
         try:
-            return await self._ask(node, read, apply)
+            result = await self._ask(node, read, apply)
+        except PubkeepError as error:
+            self.watcher.listed(node, error, exists=self.services[node.service].nodes[node.node].state().exists)
+            raise
+        else:
+            self.watcher.listed(node, None, exists=True)
+            if lied:
+                self.watcher.happened("not proved", node)
+            return result
         finally:
             self.listing[node] -= 1
 
@@ -351,6 +374,8 @@ class Network(_Subscriber):
 
         def do(sent_at: float) -> Callable[[float], Confirmation]:
             service.readable(node.node)
+            if self.paths[node.service].refuse_writes:
+                raise Refusal(*FORBIDDEN)
             self.own[op] = self.change(service, node.node, *op)
             self.wrote(service.jid, node.node, op)
             return lambda taken_at: Confirmation(ids, sent_at, taken_at)
@@ -363,6 +388,7 @@ class Network(_Subscriber):
         def do(_: float) -> str:
             if path.refuse_subscriptions:
                 service.readable(node.node)
+                self.watcher.happened("pending", node)
                 return path.refuse_subscriptions
             for notice in service.subscribe(node.node):
                 self._tell(service, node.node, notice)
@@ -375,7 +401,9 @@ class Network(_Subscriber):
 
     async def subscriptions(self, node: NodeKey) -> tuple[str, ...]:
         path = self.paths[node.service]
-        return await self._plainly(node, lambda _: self.services[node.service].subscriptions(node.node) * path.subids)
+        found = await self._plainly(node, lambda _: self.services[node.service].subscriptions(node.node) * path.subids)
+        self.watcher.subscriptions(node, found)
+        return found
 
     async def info(self, service: str, node: str = "") -> ServiceInfo:
         key = NodeKey(self.account, service, node)
@@ -439,11 +467,12 @@ class Network(_Subscriber):
         def back(outcome: Any, worked_at: float) -> None:
             if life != self._life or session != self.stream.session:
                 return  # it was lost with its session: nobody waits for it
+            self.seen["answer too late"] += future.cancelled()
             if future.done() and not future.cancelled():
-                self.seen["answer too late"] += 1
                 return
             if isinstance(outcome, Unavailable):
                 path.forget(self._clock.boottime())
+                self.watcher.path_lost(node.account, node.service)
                 self.listener.path_lost(node.account, node.service)
             if isinstance(outcome, PubkeepError):
                 self.seen[f"error {type(outcome).__name__}"] += 1

@@ -63,10 +63,10 @@ class Users:
         """Reads something somewhere; often just when something happens."""
         world, dice = self._world, self._chance.random()
         key = world.some_key()
-        if dice < 0.35:
+        if dice < 0.45:
             await world.next_change(key)
             await asyncio.sleep(self._chance.random() * NEAR * 0.9)
-        elif dice < 0.5:
+        elif dice < 0.6:
             await world.next_listing(key)
         await self.read(key, self.request(world.ids(key)))
 
@@ -74,7 +74,7 @@ class Users:
         """Read, and hold the answer against what was. Returns it; None where there was none."""
         world = self._world
         sight = world.sights[key]
-        begun, before = world.clock.boottime(), sight.now()
+        begun, before, state = world.clock.boottime(), sight.now(), world.cells.state(key)
         kept, shifted = world.wanted(key), world.clock.shifted
         self._note_moment(key, begun)
         world.say(f"reads {key.node} {request}")
@@ -84,6 +84,7 @@ class Users:
             return None
         except (NotFound, NotAllowed) as error:
             self._seen[f"reader {type(error).__name__}"] += 1
+            world.cells.hit("read" if request.freshness == "auto" else "", state)
             ended = world.clock.boottime()
             if wrong := judge_refusal(sight, request, error, begun, ended, known=kept):
                 raise Wrong(f"{key.node} {request}: {wrong}") from None
@@ -99,8 +100,11 @@ class Users:
         ended = world.clock.boottime()
         self._seen[f"read {answer.source}{' stale' if answer.stale else ''}"] += 1
         self._seen[f"state {answer.state}"] += 1
-        if request.freshness == "auto" and request.max_age is None and kept and request.order == "service":
-            calm = "calm" if world.calm else "faulty"
+        if request.freshness == "auto" and not answer.stale:
+            world.cells.hit("read", state)
+        plain = request.freshness == "auto" and request.max_age is None and request.order == "service"
+        if plain and kept and world.busy:
+            calm = "faulty" if world.faults else "calm"
             self._seen[f"auto {calm}"] += 1
             self._seen[f"auto {calm} from the cache"] += answer.source == "cache" and not answer.stale
         rows = [(row.id, row.title) for row in answer.page.items]
@@ -128,15 +132,19 @@ class Users:
 
     async def writer(self) -> None:
         """Publishes, retracts, purges as the account itself."""
+        await asyncio.sleep(self._chance.expovariate(0.2 if self._world.faults else 0.05))
+        await self.write(self._world.some_key())
+
+    async def write(self, key: NodeKey) -> None:
+        """Something, to this node."""
         world, chance = self._world, self._chance
-        await asyncio.sleep(chance.expovariate(0.2))
-        key = world.some_key()
         sight, network = world.sights[key], world.networks[key.account]
         item_id, dice, text = chance.choice(world.ids(key)), chance.random(), world.text()
         entry = f"<entry xmlns='http://www.w3.org/2005/Atom'><title>{text}</title></entry>"
         op: tuple[str, ...] = ("put", item_id, text) if dice < 0.7 else ("del", item_id) if dice < 0.97 else ("purge",)
         world.say(f"writes {key.node} {op}")
         network.own.pop(op, None)
+        state, ended = world.cells.state(key), ""
         try:
             if op[0] == "put":
                 await world.daemon.call(world.cache.writer.publish(key, [entry], ids=[item_id]))
@@ -148,24 +156,44 @@ class Users:
             return
         except TimedOut:
             self._seen["write without answer"] += 1
+            ended = "unanswered"
         except PubkeepError as error:
             self._seen[f"write {type(error).__name__}"] += 1
+            ended = "refused" if isinstance(error, NotAllowed | NotFound) else ""
         else:
             self._seen["write confirmed"] += 1
+            ended = "confirmed"
             if op in network.own:
                 sight.floor = max(sight.floor, network.own[op])
                 sight.own.add(network.own[op])
             world.say(f"wrote {key.node} {op}")
+        if ended and op[0] == "put":
+            world.cells.hit(f"write {ended}", state)
 
     # -- deciding ----------------------------------------------------------------------------------
 
     async def decider(self) -> None:
         """Synchronise, Verify, policies, Forget, Cancel, now and then."""
         world, chance = self._world, self._chance
-        await asyncio.sleep(chance.expovariate(0.08))
-        key, what = world.some_key(), chance.choice(DECISIONS)
+        await asyncio.sleep(chance.expovariate(0.1))
+        key = world.some_key()
+        odd = [each for each in world.keys if world.cells.state(each) != "synced"]
+        if odd and chance.random() < 0.4:
+            key = chance.choice(odd)
+        what = chance.choice(DECISIONS)
+        if not world.kept(key) and chance.random() < 0.7:
+            what = "never"  # else it would be kept for ever
+        await self.decide(what, key)
+
+    async def decide(self, what: str, key: NodeKey) -> None:
+        """One of them."""
+        world, chance = self._world, self._chance
         world.say(f"decides {what} of {key.node}")
         self._seen[f"decides {what}"] += 1
+        world.cells.compared()
+        state = world.cells.state(key)
+        if what in CELLS:
+            world.cells.hit(CELLS[what], state)
         try:
             match what:
                 case "synchronise":
@@ -173,9 +201,11 @@ class Users:
                 case "cancel":
                     job = await world.daemon.call(world.cache.synchronise(key))
                     await asyncio.sleep(chance.uniform(0, 0.1))
+                    world.cells.hit("cancelled" if not job.ended else "", world.cells.state(key))
                     job.cancel()
                 case "verify" | "verify and repair":
-                    await world.daemon.call(world.cache.verify(key, repair=what != "verify"))
+                    job = await world.daemon.call(world.cache.verify(key, repair=what != "verify"))
+                    world.cells.verifies(job, state)
                 case "max_items":
                     await self._policy(key, Policy(max_items=chance.randint(2, 5)))
                     await asyncio.sleep(chance.uniform(0, 8))
@@ -244,6 +274,8 @@ class Users:
         self._seen["search compared"] += ledger.commits == commits
 
 
+CELLS = {"synchronise": "policy always", "never": "policy never", "always": "policy always", "forget": "forget all"}
+"""Decision -> trigger of the table of states."""
 DECISIONS = (
     *("synchronise", "cancel", "verify", "verify and repair"),
     *("max_items", "max_age", "never", "always", "forget"),

@@ -12,8 +12,9 @@ from typing import Any
 from pubkeep.cache.cache import Cache
 from pubkeep.model import NodeChange, NodeKey, NodeState
 from pubkeep.questions import ItemsRequest, NodeFilter
+from tests.simulation.cells import Cells
 from tests.simulation.daemon import Daemon
-from tests.simulation.faults import FAULTS, name_of
+from tests.simulation.faults import FAULTS, OFTEN, name_of
 from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.simulation.network import Network
@@ -36,6 +37,8 @@ MAX_AGE = 900.0
 IDS = 8
 BUDGET = 90
 """Requests for each node in the quiet time."""
+CALM_PAUSE = 12.0
+"""Seconds between two changes of others where nothing goes wrong: the floor is to measure the cache, not the burst."""
 SOON = 3.0
 """Seconds that somebody waits for a change or a listing at most."""
 
@@ -52,7 +55,8 @@ class World:
         self.seen: Counter[str] = Counter()
         self.trace: list[str] = []
         self.faults = seed % 4 != 0
-        self.calm = not self.faults
+        self.busy = False
+        """While users come and go; before and after it what is read is needed to compare."""
         profile = PROFILES[(seed // 4) % len(PROFILES)]
         self.jid = f"{profile.name}.localhost"
         self.kept_nodes = [MICROBLOG, f"{MICROBLOG}:comments/1"][: 1 + (seed % 3 == 0)]
@@ -66,11 +70,15 @@ class World:
         self.ended: set[tuple[str, str]] = set()
         self.restarting = asyncio.Lock()
         self.most_shifted = 0
-        self._texts = 0
+        self._texts = self._burst = 0
         self._waiting: dict[NodeKey, asyncio.Event] = {}
         self.disk = Disk(random.Random(seed + 5), self.seen)
         self.daemon = Daemon(self.disk, self.networks, self.clock)
         self.daemon.signalled = self._signalled
+        self.cells = Cells(self.seen, lambda: self.cache, self.keys, self._held)
+        self.daemon.ending = lambda: self.cells.ends(list(self.networks))
+        for network in self.networks.values():
+            network.watcher = self.cells
         self.users = Users(self)
 
     def _join(self, account: str, service: Service, chance: random.Random) -> None:
@@ -82,7 +90,7 @@ class World:
             self.sights[key] = Sight(account, history)
         network = self.networks[account] = Network(account, {service.jid: service}, self.clock, chance, self.seen)
         network.changed.append(self._wake)
-        network.wrote = lambda jid, node, op: self._also(account, node, op)
+        network.wrote = lambda jid, node, op: self.also(account, node, op)
 
     @property
     def cache(self) -> Cache:
@@ -104,13 +112,14 @@ class World:
         actors += [users.writer, users.follower]
         if self.faults:
             actors += [self._fault, self._fault, users.decider]
-        until = self.loop.time() + BUSY
+        self.busy, until = True, self.loop.time() + BUSY
         watchman = self.daemon.user(self._watchman())
         try:
             async with asyncio.timeout(BUSY + STUCK):
                 await self._all([self._repeat(actor, until) for actor in actors])
         except TimeoutError:
             raise Wrong("somebody waits for ever for an answer") from None
+        self.busy = False
         await self._afterwards()
         watchman.cancel()
         await self.daemon.stop()
@@ -156,6 +165,9 @@ class World:
 
     # -- what is where -------------------------------------------------------------------------------
 
+    def _held(self, key: NodeKey) -> set[str]:
+        return {item_id for item_id, *_ in self.disk.ledger.rows(*key)}
+
     def some_key(self) -> NodeKey:
         """Often the first."""
         return self.keys[0] if self.chance.random() < 0.5 else self.chance.choice(self.keys)
@@ -163,6 +175,10 @@ class World:
     def ids(self, key: NodeKey) -> list[str]:
         """Names of items that may be there."""
         return [f"i{number}" for number in range(IDS)]
+
+    def kept(self, key: NodeKey) -> bool:
+        """Whether an analyser wants it."""
+        return key.node in self.kept_nodes
 
     def wanted(self, key: NodeKey) -> bool:
         """Whether it is kept now."""
@@ -211,7 +227,7 @@ class World:
             with contextlib.suppress(Refusal):  # somebody was faster
                 network.change(network.services[self.jid], node, *op, silent=silent)
 
-    def _also(self, account: str, node: str, op: tuple[str, ...]) -> None:
+    def also(self, account: str, node: str, op: tuple[str, ...]) -> None:
         """One account did it; the others see it."""
         for network in self.networks.values():
             if network.account != account:
@@ -225,8 +241,15 @@ class World:
     def _put(self, node: str) -> None:
         self.change(node, "put", f"i{self.chance.randrange(IDS)}", self.text())
 
+    def _pause(self) -> float:
+        """Seconds until somebody changes something: now and then several in a row, in calm times seldom."""
+        if self.faults:
+            return self.chance.expovariate(1.0)
+        self._burst = self._burst - 1 if self._burst else self.chance.choice((0, 0, 0, 0, 0, 2))
+        return self.chance.expovariate(2.0 if self._burst else 1 / CALM_PAUSE)
+
     async def _others(self) -> None:
-        await asyncio.sleep(self.chance.expovariate(1.0 if self.faults else 0.3))
+        await asyncio.sleep(self._pause())
         key = self.some_key()
         node, dice = key.node, self.chance.random()
         state, network = self.state(node), self.networks[key.account]
@@ -247,7 +270,7 @@ class World:
 
     async def _fault(self) -> None:
         await asyncio.sleep(self.chance.expovariate(0.15))
-        fault = self.chance.choice(FAULTS)
+        fault = self.chance.choice((*FAULTS, *OFTEN))
         network = self.chance.choice(list(self.networks.values()))
         async with self.restarting:
             pass
@@ -282,12 +305,16 @@ class World:
         self.say("quiet from now on")
         await asyncio.sleep(QUIET)
         for key in kept:
-            self._compare(key, verified.get(key, -9e9), "without help")
+            if self.cells.state(key) != "denied":  # nobody is told that access is back; a reader finds out
+                self._compare(key, verified.get(key, -9e9), "without help")
         for jid, network in self.networks.items():
             if network.requests - begun[jid] > BUDGET * len(kept):
                 raise Wrong(f"O6: {network.requests - begun[jid]} requests where nothing happens")
+        before = {key: self.cells.state(key) for key in kept}
         await asyncio.sleep(MAX_AGE)
         for key in kept:
+            if self.cells.state(key) != before[key]:
+                self.cells.hit("max age", before[key])
             await self.users.read(key, ItemsRequest(format="json"))
         await asyncio.sleep(QUIET / 10)
         for key in kept:
@@ -299,6 +326,7 @@ class World:
                     raise Wrong(f"O6: {key.node} is not synced: {answer and answer.reason} {doubt}")
         self.users.since = None
         await self.users.follow()
+        self.cells.compared()
         if fault := self.disk.ledger.index_fault():
             raise Wrong(fault)
 
@@ -331,6 +359,10 @@ class TraceHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         words = record.getMessage()
         self._world.say(f"log {words}")
+        if record.args and len(record.args) == 3:
+            node, service, error = record.args
+            for account in self._world.networks:
+                self._world.cells.logged(NodeKey(account, str(service), str(node)), error)
         if record.levelno >= logging.ERROR:
             trouble = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}" if record.exc_info else ""
             self._troubles.append(f"{words} {trouble}")
