@@ -335,7 +335,8 @@ async def restored_from_a_backup(world: "World", network: Network, service: str)
         world.clock.shifted = world.most_shifted = max(world.clock.shifted, world.most_shifted)
         world.users.since = None
         for sight in world.sights.values():
-            sight.sequence = 0
+            # an older file knows of no verdict that came after it: what it holds is stale until it is proved
+            sight.sequence, sight.gone, sight.refused_at = 0, 0, float("-inf")
         await world.daemon.start()
 
 

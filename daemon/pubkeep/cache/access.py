@@ -6,9 +6,7 @@ surely older than an answer which came before it hides nothing. Where nobody can
 rows stay hidden: the next question decides.
 """
 
-from dataclasses import dataclass, replace
-
-from pubkeep.model import NodeRecord, NodeState
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -19,7 +17,6 @@ class Access:
     """When the request was sent of the latest answer with items."""
     refused_until: float = float("-inf")
     """An answer to a request that was sent earlier may be older than the last refusal."""
-    refusals: int = 0
 
     def refused(self, asked_at: float, now: float, fan_out: float) -> bool:
         """The service refuses. Returns False where that is older than what it showed since.
@@ -31,21 +28,9 @@ class Access:
         if fan_out and asked_at + fan_out < self.shown_at:
             return False
         self.refused_until = min(now, asked_at + fan_out) if fan_out else float("-inf")
-        self.refusals += 1
         return True
 
     def shown(self, sent_at: float) -> bool:
         """The service showed items. Returns False where that may be older than the last refusal."""
         self.shown_at = max(self.shown_at, sent_at)
         return sent_at >= self.refused_until
-
-    def standing(self, stored: NodeRecord, now: NodeRecord, refusals: int) -> NodeRecord:
-        """The record that was stored; a refusal that came while it was stands all the same.
-
-        Args:
-            now: the record as it is in memory.
-            refusals: how many there had been before.
-        """
-        if refusals == self.refusals or now.state is not NodeState.DENIED:
-            return stored
-        return replace(stored, state=now.state, reason=now.reason, error=now.error)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
+from pubkeep.cache.committing import Committer, always
 from pubkeep.cache.conversion import convert
 from pubkeep.cache.fed import absent, otherwise_ordered
-from pubkeep.cache.known import Node
-from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.known import Node, Valid
+from pubkeep.cache.parts import Tools
 from pubkeep.cache.sampling import PAYLOADS, sample
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (
@@ -19,7 +20,6 @@ from pubkeep.model import (
     EventKind,
     Listing,
     NewItem,
-    NodeChange,
     NodeEvent,
     NodeRecord,
     NodeState,
@@ -28,17 +28,12 @@ from pubkeep.model import (
 
 log = logging.getLogger(__name__)
 
-Listener = Callable[[NodeChange], None]
-BATCH = 200
-"""Rows a transaction: readers wait for none, and events get in between."""
 
-
-class Applier(Part):
+class Applier(Committer):
     """Writes what the services say."""
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self.listeners: list[Listener] = []
         self.verify: Callable[[Node], None] = lambda _node: None
         """Plans a synchronisation of a node that cannot be vouched for any more."""
         self.unwanted: Callable[[Node], None] = lambda _node: None
@@ -124,11 +119,14 @@ class Applier(Part):
                 node.punch("a notification was not understood")
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
+        same = node.unended()
         learn_order(node, event.at)
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
         new_items, digests = await self.convert(node, full, {} if moves else held)
+        if not same():
+            return
         head = node.record.copy is Copy.HEAD and node.link.order != "publish" and not event.delayed
         if head and any(item.id not in held for item in event.items):
             node.punch("an item came of which nobody knows whether it is one of the newest")
@@ -153,7 +151,7 @@ class Applier(Part):
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
         if not event.delayed:
-            await self.write(node, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
+            await self.write(node, same, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
 
     async def _behind(self, node: Node, item_id: str) -> list[str]:
         """The ids that follow this one here."""
@@ -163,30 +161,31 @@ class Applier(Part):
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
         node.incarnation += 1
+        node.ended_at = self._clock.boottime()
         node.proof = None
         node.unsubscribe()
-        record = replace(node.record, state=NodeState.GONE, reason=words, copy=Copy.NONE, subscribed=False, error="")
-        await self._drop_rows(node, "node-deleted", record)
+        gone = {"state": NodeState.GONE, "reason": words, "copy": Copy.NONE, "subscribed": False, "error": ""}
+        await self._drop_rows(node, always, "node-deleted", **gone)
         self.tell(node, "deleted", None)
 
     async def purged(self, node: Node) -> None:
         """All items are gone, but for a last one perhaps, that some services keep (XEP-0060 8.5, XEP-0460)."""
         node.punch("purged; the service may have kept a last item")
-        applied = await self._drop_rows(node, "purged", node.record)
-        self.tell(node, "purged", applied)
+        if (applied := await self._drop_rows(node, node.unended(), "purged")) is not None:
+            self.tell(node, "purged", applied)
 
     async def ignore(self, node: Node, words: str) -> None:
         """A node of which no copy can be true: it is passed through."""
         node.proof = None
-        record = replace(node.record, state=NodeState.IGNORED, reason=words, copy=Copy.NONE)
-        await self._drop_rows(node, "purged", record)
-        self.tell(node, "state", None)
+        ignored = {"state": NodeState.IGNORED, "reason": words, "copy": Copy.NONE}
+        if await self._drop_rows(node, node.unended(), "purged", **ignored) is not None:
+            self.tell(node, "state", None)
 
-    async def _drop_rows(self, node: Node, kind: str, record: NodeRecord) -> Applied:
-        applied = await self._store.forget_node(record.number, kind, record=record)
-        node.record = record
-        node.applied(applied, self._clock.wall())
-        return applied
+    async def _drop_rows(self, node: Node, valid: Valid, kind: str, **changes: object) -> Applied | None:
+        async def store(record: NodeRecord) -> Applied:
+            return await self._store.forget_node(record.number, kind, record=record)
+
+        return await self.commit(node, valid, store, **changes)
 
     async def denied(self, node: Node, words: str, asked_at: float) -> None:
         """The service refuses a question of `asked_at`: the rows are kept, and shown to nobody, stored or not."""
@@ -195,16 +194,22 @@ class Applier(Part):
             self.verify(node)
             return
         node.refused_at = asked_at
+        node.incarnation += 1
         node.proof = None
         node.unsubscribe()
         denied = {"state": NodeState.DENIED, "reason": words, "error": "NotAllowed"}
         node.record = replace(node.record, **denied)  # type: ignore[arg-type]
         node.changed()
-        await self.save(node, **denied)
+        await self.save(node, None, **denied)
 
     async def reveal(self, node: Node) -> None:
         """A denied or gone node answers again; what is held of it is to be verified."""
         await self.save(node, state=NodeState.STALE, reason="readable again", error="")
+
+    async def subscribed(self, node: Node) -> None:
+        """We made the subscription, so we end it; one that ended since needs no end."""
+        endings = node.endings
+        await self.save(node, lambda: node.endings == endings, subscribed=True)
 
     # -- answers ---------------------------------------------------------------------------------
 
@@ -220,11 +225,14 @@ class Applier(Part):
             everything: all ids of the node, where this answer ends a list of the whole.
         """
         node.access.shown(listing.sent_at)
-        if listing.too_old:
+        if listing.too_old or listing.sent_at < node.ended_at:
             return
+        same = node.unended()
         whole = node.record.copy is Copy.WHOLE and not node.hidden
         held = await self._store.digests(node.record.number) if whole else {}
         new_items, shown = await self.convert(node, listing.items, held)
+        if not same():
+            return
         covered = None if everything is not None else ids
         racing = node.settle.answered(listing.sent_at, listing.taken_at, covered, shown)
         if whole:
@@ -240,7 +248,7 @@ class Applier(Part):
                 node.decided_at = listing.taken_at
                 node.settle.lesson.forget(listing.taken_at, node.settle.fan_out)
                 node.punch("the service had changes that it did not tell")
-                await self.write(node, settled, removals=gone)
+                await self.write(node, same, settled, removals=gone)
                 self.verify(node)
             elif ids is None and otherwise_ordered(node, list(held), listing):
                 node.punch("the service has the newest in another order")
@@ -254,19 +262,22 @@ class Applier(Part):
 
         Who may publish need not be allowed to read: what was denied stays so until the service shows it.
         """
+        same = node.unended()
         if node.hidden:
+            node.refused_at = float("-inf")  # the next read asks
             self.verify(node)
-        if node.record.state is NodeState.GONE:
+        if node.record.state is NodeState.GONE and confirmation.taken_at > node.ended_at:
             await self.reveal(node)
         elif node.hidden:
-            node.refused_at = float("-inf")  # the next read asks
             node.punch("published while it could not be read")
         last = node.settle.last_event(item.id)
         ours = [payload.digest(item.xml, publisher) for publisher in ("", node.key.account)]  # as our event may be told
         if last and last.at >= confirmation.sent_at and last.digest not in ours:
             node.settle.doubt(item.id, confirmation.taken_at)
             node.changed()
-        elif not (last and last.at >= confirmation.sent_at) and not node.hidden:
+        elif (
+            not (last and last.at >= confirmation.sent_at) and not node.hidden and confirmation.sent_at > node.ended_at
+        ):
             held = await self._store.digests(node.record.number, [item.id])
             placed = item.id not in held or node.link.order != "creation"
             raced = node.settle.covered_since(item.id, confirmation.sent_at)  # by an answer that may be the newer one
@@ -277,11 +288,12 @@ class Applier(Part):
                 node.settle.doubt(item.id, confirmation.taken_at)
             if item.id in held and not node.link.order:
                 node.settle.overwritten(item.id, await self._behind(node, item.id), confirmation.sent_at)
-            await self.write(node, [item], moves=node.link.order == "publish")
+            await self.write(node, same, [item], moves=node.link.order == "publish")
         self.settle(node)
 
     async def confirm_retract(self, node: Node, item_id: str, confirmation: Confirmation) -> None:
         """Our own retraction was confirmed."""
+        same = node.unended()
         last = node.settle.last_event(item_id)
         if last and last.at >= confirmation.sent_at and last.digest is not None:
             node.settle.doubt(item_id, confirmation.taken_at)
@@ -291,15 +303,17 @@ class Applier(Part):
             node.settle.event(item_id, None, confirmation.taken_at, own=True)
             if raced and await self._store.digests(node.record.number, [item_id]):
                 node.settle.doubt(item_id, confirmation.taken_at)
-            await self.write(node, [], removals=[item_id])
+            await self.write(node, same, [], removals=[item_id])
         self.settle(node)
 
     async def confirm_purge(self, node: Node, confirmation: Confirmation) -> None:
         """Our own purge was confirmed: the next read sees it, unless an event named items meanwhile."""
         if node.settle.named_since(confirmation.sent_at):
             node.punch("purged by you, while others changed it")
-        elif node.record.items:  # else its event came before, or nothing was held
+        elif node.record.items:
             await self.purged(node)
+        else:
+            node.punch("purged by you")  # a listing that is under way may be older
         self.verify(node)
 
     # -- writing ---------------------------------------------------------------------------------
@@ -320,47 +334,9 @@ class Applier(Part):
             return
         analysis = await self._analysers.analyse(node.key, item)
         if analysis is not None and analysis != before:
-            await self.save(node, analysis=analysis)
+            await self.save(node, always, analysis=analysis)
             if node.unwanted:
                 self.unwanted(node)
-
-    async def write(
-        self, node: Node, items: Sequence[NewItem], *, removals: Sequence[str] = (), moves: bool = False
-    ) -> None:
-        """Store items, a batch a transaction, and tell what changed."""
-        for start in range(0, max(len(items), 1), BATCH):
-            batch = items[start : start + BATCH]
-            applied = await self._store.apply(node.record, batch, removals=removals if start == 0 else (), moves=moves)
-            self.committed(node, applied)
-
-    def committed(self, node: Node, applied: Applied) -> None:
-        """A transaction is through: pages are dropped, listeners told."""
-        if applied.sequence > node.record.sequence:
-            node.applied(applied, self._clock.wall())
-        if applied.published or applied.retracted:
-            self.tell(node, "items", applied)
-
-    async def save(self, node: Node, **changes: object) -> None:
-        """Write the node's own row, and tell that its state changed."""
-        refusals = node.access.refusals
-        stored = await self._store.save_node(replace(node.record, **changes))  # type: ignore[arg-type]
-        node.record = node.access.standing(stored, node.record, refusals)
-        node.changed()
-        self.tell(node, "state", None)
-
-    def tell(self, node: Node, what: str, applied: Applied | None) -> None:
-        """Tell the listeners; the transaction is committed."""
-        analysis = node.record.analysis
-        change = NodeChange(
-            analysis.type if analysis else "",
-            node.key,
-            what,  # type: ignore[arg-type]
-            applied.sequence if applied else node.record.sequence,
-            applied.published if applied else (),
-            applied.retracted if applied else (),
-        )
-        for listener in self.listeners:
-            listener(change)
 
 
 def learn_order(node: Node, now: float, listed: Sequence[str] = ()) -> None:

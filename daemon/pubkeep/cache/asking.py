@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pubkeep import payload
 from pubkeep.cache.conversion import parse
-from pubkeep.cache.known import Link
+from pubkeep.cache.links import Link
 from pubkeep.errors import InvalidArgs, LimitExceeded, NotFound, NotSupported, Unavailable
 from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, OrderBy, WireItem
 from pubkeep.ports import Analysers, PubSubClient

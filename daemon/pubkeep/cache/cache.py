@@ -9,7 +9,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pubkeep.cache.applying import Applier, Listener
+from pubkeep.cache.applying import Applier
+from pubkeep.cache.committing import Listener
 from pubkeep.cache.known import Known, Node
 from pubkeep.cache.nodes import Nodes
 from pubkeep.cache.parts import Part, Tools
@@ -18,7 +19,7 @@ from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, UnknownObject
-from pubkeep.model import Analysis, Copy, ItemRow, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
+from pubkeep.model import Analysis, Applied, Copy, ItemRow, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.ports import Analysers, Sessions, Store
 from pubkeep.questions import Answer, Format, ItemsRequest, NodeFilter, SearchRequest, SearchResult
 from pubkeep.sync.explain import explain
@@ -94,7 +95,7 @@ class Cache(Part):
             async with asyncio.timeout(2):
                 await asyncio.gather(*(self.writer.drop(node.key) for node in nodes), return_exceptions=True)
         for node in nodes:
-            self._known.drop(node.key)
+            self._known.drop(node)
         self._known.forget_account(account)
         self._reader.forget_account(account)
 
@@ -237,12 +238,17 @@ class Cache(Part):
         """Forget old items of a node. Where these are the first of its list, what is left is its head."""
         doubted, words = node.hole, "items were forgotten here"
         node.punch(words)
-        number = node.record.number
-        held = list(await self._store.digests(number))
-        applied = await self._store.forget_node(
-            number, "forgotten", created_before=created_before, updated_before=updated_before
-        )
-        self._applier.committed(node, applied)
+        held = list(await self._store.digests(node.record.number))
+
+        async def store(record: NodeRecord) -> Applied:
+            return await self._store.forget_node(
+                record.number, "forgotten", created_before=created_before, updated_before=updated_before
+            )
+
+        applied = await self._applier.commit(node, node.unended(), store)
+        if applied is None:
+            return 0  # all of it went meanwhile
+        self._applier.tell_items(node, applied)
         gone = set(applied.retracted)
         node.punch(words)  # a listing that began meanwhile may have seen them here
         holes = node.holes

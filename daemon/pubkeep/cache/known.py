@@ -7,16 +7,16 @@ is false by itself.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pubkeep.cache import traits
 from pubkeep.cache.access import Access
+from pubkeep.cache.links import Link
 from pubkeep.cache.settle import Settle
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
-from pubkeep.model import Applied, Copy, NodeKey, NodeRecord, NodeState, Policy, Traits
+from pubkeep.model import Applied, Copy, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.questions import ItemsRequest, Page
 
 DROPPED = "events_dropped_"
@@ -25,53 +25,8 @@ PAGES_KEPT = 64
 """Pages kept ready for each node."""
 
 
-@dataclass(slots=True)
-class Link:
-    """The way from one account to one service."""
-
-    settings: CacheSettings
-    epoch: int = 0
-    """Grows at each session that was not resumed and at each sign of loss on the way."""
-    as_of: float | None = None
-    """When the latest request was sent that the service answered with a result in this epoch, minus fan_out."""
-    traits: Traits = field(default_factory=Traits)
-    features: frozenset[str] | None = None
-    """Of disco#info; None until asked."""
-    kept: Traits = field(default_factory=Traits)
-    """The traits as they are stored."""
-    read_at: float = float("-inf")
-    """When one of its nodes was last read."""
-    events: int = 0
-    """Items that its notifications showed since the start."""
-
-    @property
-    def order(self) -> str:
-        """See Traits."""
-        return self.traits.order
-
-    @property
-    def paged(self) -> bool:
-        """Whether lists are asked for in pages (XEP-0059)."""
-        return bool(self.traits.rsm) and "pages" not in self.traits.distrusted
-
-    @property
-    def fan_out(self) -> float:
-        """D: how much later than it can be read this service may tell a change, in seconds."""
-        return self.settings.fan_out if self.traits.fan_out is None else self.traits.fan_out
-
-    def learn(self, **shown: Any) -> None:
-        """The service showed something of itself."""
-        self.traits = replace(self.traits, **shown)
-
-    def show(self, ways: Iterable[str]) -> None:
-        """Its answers showed that these ways of asking work (Traits)."""
-        self.learn(shown=self.traits.shown.union(str(way) for way in ways))
-
-    def distrust(self, ways: Iterable[str]) -> None:
-        """Its answers showed these ways of asking to be wrong: they are used no more."""
-        wrong = frozenset(str(way) for way in ways)
-        kept = frozenset(way for way in self.traits.shown if way.partition(":")[0] not in wrong)
-        self.learn(shown=kept, distrusted=self.traits.distrusted | wrong)
+Valid = Callable[[], bool]
+"""Whether what began a while ago still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +62,11 @@ class Node:
     hole: str = ""
     """Why the copy cannot be vouched for, in words; empty after a proof that began later."""
     incarnation: int = 0
-    """Grows when the node is deleted or forgotten: a listing of an older one writes nothing."""
+    """Grows when the node is deleted, refused or forgotten: what began before writes nothing."""
+    ended_at: float = float("-inf")
+    """When it was last learnt that there is no such node (any more)."""
+    committing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from reading the record to its commit, never while the network is waited for (committing.py)."""
     version: int = 0
     """Grows with each change of what a read would see or may claim."""
     read_at: float = float("-inf")
@@ -165,6 +124,16 @@ class Node:
         """Rows of denied and gone nodes are served by nobody."""
         return self.record.state in (NodeState.DENIED, NodeState.GONE)
 
+    def unended(self) -> Valid:
+        """What tells whether the node has neither gone nor been refused since now."""
+        incarnation = self.incarnation
+        return lambda: self.incarnation == incarnation
+
+    def unchanged(self) -> Valid:
+        """The same; and whether there was neither a hole nor another epoch since."""
+        before = self.link.epoch, self.incarnation, self.holes
+        return lambda: before == (self.link.epoch, self.incarnation, self.holes)
+
     def changed(self) -> None:
         """What a read would see is another thing now."""
         self.version += 1
@@ -172,7 +141,8 @@ class Node:
 
     def applied(self, applied: Applied, wall: int) -> None:
         """A transaction was committed."""
-        self.record = replace(self.record, items=applied.items, sequence=applied.sequence, newest=wall)
+        newest = wall if applied.published or applied.retracted else self.record.newest
+        self.record = replace(self.record, items=applied.items, sequence=applied.sequence, newest=newest)
         self.changed()
 
     def punch(self, reason: str) -> None:
@@ -226,6 +196,8 @@ class Known:
         self._nodes: dict[NodeKey, Node] = {}
         self._live: set[str] = set()
         self._policies: dict[NodeKey, Policy] = {}
+        self.keeping = asyncio.Lock()
+        """Held while a node is taken up or given up: it and its row come and go together."""
         self.contacts: dict[str, frozenset[str]] = {}
         """By account: whose PEP events are wanted."""
         self._counts: dict[str, Counter[str]] = {}
@@ -300,9 +272,10 @@ class Known:
         self._nodes[record.key] = node
         return node
 
-    def drop(self, key: NodeKey) -> None:
+    def drop(self, node: Node) -> None:
         """Nobody wants it any more."""
-        if node := self._nodes.pop(key, None):
+        if self._nodes.get(node.key) is node:
+            del self._nodes[node.key]
             node.incarnation += 1
             node.changed()
 

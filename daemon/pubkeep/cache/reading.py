@@ -44,7 +44,6 @@ class Reader(Part):
         self._applier = applier
         self._planner = planner
         self._passed = Passed(tools.clock)
-        self._adopting = asyncio.Lock()
         self._background: set[asyncio.Task[Answer]] = set()
 
     async def get_items(self, key: NodeKey, request: ItemsRequest) -> Answer:
@@ -365,7 +364,7 @@ class Reader(Part):
 
     async def adopt(self, key: NodeKey, analysis: Analysis | None, wanted_by: str, *, urgent: bool = True) -> Node:
         """Somebody wants this node from now on."""
-        async with self._adopting:  # several first readers at once make one row
+        async with self._known.keeping:  # several first readers at once make one row
             if (node := self._known.node(key)) is None:
                 record = NodeRecord(0, key, NodeState.STALE, "not fetched yet", analysis, wanted_by)
                 node = self._known.add(await self._store.save_node(record))

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 
 from pubkeep import payload
 from pubkeep.cache.applying import Applier
+from pubkeep.cache.committing import always
 from pubkeep.cache.conversion import parse
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools, in_time, words
@@ -143,7 +144,7 @@ class Writer(Part):
                 node.punch("not subscribed until now")  # also for a listing that is under way
                 self._scheduler.want(node, urgent=True)
             node.subscribe(state, endings)
-            await self._applier.save(node, subscribed=True)
+            await self._applier.subscribed(node)
         return state
 
     async def unsubscribe(self, key: NodeKey) -> None:
@@ -172,10 +173,16 @@ class Writer(Part):
         self._scheduler.drop(node)
         if node.record.subscribed and not await self._syncer.unsubscribe(key):
             await self._store.save_leftover(key, left=True)
-        number = node.record.items
-        node.punch("it is being forgotten")  # who reads between the commit and its end sees an empty table
-        applied = await self._store.forget_node(node.record.number, kind)
-        self._known.drop(key)
+        async with self._known.keeping:
+            if self._known.node(key) is not node:
+                return 0  # somebody else was faster
+            number = node.record.items
+            node.punch("it is being forgotten")  # who reads between the commit and its end sees an empty table
+            applied = await self._applier.commit(
+                node, always, lambda record: self._store.forget_node(record.number, kind)
+            )
+            self._known.drop(node)
+        self._scheduler.drop(node)  # who wished for it meanwhile
         self._reader.forget_refusal(key)
         self._applier.tell(node, "items", applied)
         return number

@@ -14,11 +14,11 @@ Whatever does not fit exactly proves nothing, and the node is listed whole.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pubkeep import payload
 from pubkeep.cache.applying import Applier
-from pubkeep.cache.known import Node, Proof
+from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
@@ -119,13 +119,13 @@ class CatchUp(Part):
 
     async def _newest(self, node: Node, client: PubSubClient, evidence: _Evidence, query: ItemsQuery) -> Outcome | None:
         """Read the newest and, in the inbox, put all together."""
-        epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
+        unchanged, epoch = node.unchanged(), node.link.epoch
         outcome: Outcome | None = None
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
             node.access.shown(listing.sent_at)
-            if (epoch, incarnation, holes) != (node.link.epoch, node.incarnation, node.holes):
+            if not unchanged():
                 outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
             held = await self._store.digests(node.record.number)
@@ -135,7 +135,7 @@ class CatchUp(Part):
             node.settle.answered(evidence.sent_at, listing.taken_at, None, held)
             for items in _both_ways(node, listing):
                 if (found := await self._fit(node, evidence, items, listing)) is not None:
-                    outcome = await self._write(node, evidence, found, epoch)
+                    outcome = await self._write(node, evidence, found, epoch, unchanged)
                     return
 
         await client.items(node.key, query, take)
@@ -173,27 +173,27 @@ class CatchUp(Part):
         by |= evidence.edits.by | {newest}
         return _Found(listed, changed, proves | evidence.edits.proves | TABLE[newest], by)
 
-    async def _write(self, node: Node, evidence: _Evidence, found: "_Found", epoch: int) -> Outcome:
+    async def _write(self, node: Node, evidence: _Evidence, found: "_Found", epoch: int, unchanged: Valid) -> Outcome:
         proof, started = node.proof, evidence.sent_at
         kept = set(found.order)
         deaf = node.subscribed_epoch != epoch
         exact = Way.ARCHIVE in found.by
-        record = replace(
-            node.record,
+        removals = [item_id for item_id in evidence.held if item_id not in kept]
+        applied = await self._applier.commit(
+            node,
+            unchanged,
+            lambda record: self._store.apply(
+                record, found.changed, removals=removals, order=found.order, record=record
+            ),
             state=NodeState.STALE,
             reason=f"not told of changes: {node.subscription}" if deaf else "",
             error="",
             verified_at=self._clock.wall_of(started) if exact else node.record.verified_at,
         )
-        refusals = node.access.refusals
-        applied = await self._store.apply(
-            record,
-            found.changed,
-            removals=[item_id for item_id in evidence.held if item_id not in kept],
-            order=found.order,
-            record=record,
-        )
-        node.record = node.access.standing(record, node.record, refusals)
+        if applied is None or not unchanged():
+            if applied is not None:
+                self._applier.tell_items(node, applied)
+            return Outcome(proved=False, reason=MOVED_AWAY, again=True)
         node.link.show(way for way in found.by if way is not Way.ORDER_BY)
         if exact:
             node.proof = Proof(epoch, started, by=found.by)
@@ -202,11 +202,11 @@ class CatchUp(Part):
         if not found.proves.renews:
             node.punch(CONTENTS)
         node.changed()
-        self._applier.committed(node, applied)
+        self._applier.tell_items(node, applied)
         self._applier.tell(node, "state", applied if not (applied.published or applied.retracted) else None)
         if not found.proves.renews:
             return Outcome(proved=False, reason=CONTENTS, partly=True)
-        return Outcome(proved=True, reason=record.reason)
+        return Outcome(proved=True, reason=node.record.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ order and the proof, and only if the listing proves it: nothing is deleted first
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from pubkeep.cache.applying import BATCH, Applier, learn_order
-from pubkeep.cache.known import Node, Proof
+from pubkeep.cache.applying import Applier, learn_order
+from pubkeep.cache.committing import BATCH
+from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
@@ -87,13 +88,13 @@ class Lister(Part):
             at_least: pages listed these and did not fit together: now all is asked for at once.
         """
         pager = Pager(node.link.paged and not at_least, limit, at_least=at_least)
-        epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
+        same, unchanged, epoch, holes = node.unended(), node.unchanged(), node.link.epoch, node.holes
         outcome = Outcome(proved=False)
         shown: dict[str, bytes] = {}
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
-            if (epoch, incarnation) != (node.link.epoch, node.incarnation):
+            if not same() or epoch != node.link.epoch:
                 outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
             if not await self._readable(node, listing):
@@ -105,10 +106,12 @@ class Lister(Part):
             done = len(pager.ids) - len(fresh)
             for start in range(0, len(fresh), BATCH):
                 part = fresh[start : start + BATCH]
-                shown.update(await self._store_part(node, part, named, report))
+                shown.update(await self._store_part(node, same, part, named, report))
                 done += len(part)
                 progress(done, max(pager.total, len(pager.ids)))
-            if pager.ended:
+            if not same():
+                outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
+            elif pager.ended:
                 racing = node.settle.answered(pager.sent_at or listing.sent_at, listing.taken_at, None, shown)
                 doubt = pager.doubt(named) or ("" if holes == node.holes else node.hole)
                 if doubt:
@@ -117,7 +120,7 @@ class Lister(Part):
                     assert pager.sent_at is not None
                     ids, times = list(pager.ids), (pager.sent_at, listing.taken_at)
                     walk = _Walk(ids, racing, epoch, *times, Copy.WHOLE, pager.pages > 1, pager.way)
-                    outcome = await self._swap(node, walk, report)
+                    outcome = await self._swap(node, unchanged, walk, report)
 
         under_way: list[asyncio.Task[None]] = []
 
@@ -148,14 +151,14 @@ class Lister(Part):
 
     async def head(self, node: Node, client: PubSubClient, number: int, report: Report) -> Outcome:
         """Keep the newest only: one listing of them, one more asked for, so that `whole` shows."""
-        epoch, incarnation, holes = node.link.epoch, node.incarnation, node.holes
+        same, unchanged, epoch = node.unended(), node.unchanged(), node.link.epoch
         outcome = Outcome(proved=False)
         if node.link.traits.reversed is None:
             await self.direction(node, client)
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
-            if (epoch, incarnation, holes) != (node.link.epoch, node.incarnation, node.holes):
+            if not unchanged():
                 outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
             if not await self._readable(node, listing):
@@ -170,13 +173,13 @@ class Lister(Part):
             named = node.settle.named_since(listing.sent_at - node.settle.fan_out)
             shown: dict[str, bytes] = {}
             for start in range(0, len(head), BATCH):
-                shown |= await self._store_part(node, head[start : start + BATCH], named, report)
+                shown |= await self._store_part(node, same, head[start : start + BATCH], named, report)
             racing = node.settle.answered(listing.sent_at, listing.taken_at, None, shown)
             copy = Copy.WHOLE if len(items) <= number and count <= len(items) else Copy.HEAD
             walk = _Walk(
                 [item.id for item in head], racing, epoch, listing.sent_at, listing.taken_at, copy, several=False
             )
-            outcome = await self._swap(node, walk, report)
+            outcome = await self._swap(node, unchanged, walk, report)
 
         began = self._clock.boottime()
         node.settle.watch(began)
@@ -207,7 +210,7 @@ class Lister(Part):
             node.link.learn(reversed=one[0] == two[0])
 
     async def _store_part(
-        self, node: Node, part: Sequence[WireItem], named: Collection[str], report: Report
+        self, node: Node, same: Valid, part: Sequence[WireItem], named: Collection[str], report: Report
     ) -> dict[str, bytes]:
         """Write what is new or other than held, but for ids that events named meanwhile. Returns all digests."""
         some = node.record.items > 0  # where nothing is held yet, nothing has to be compared
@@ -219,7 +222,7 @@ class Lister(Part):
         report.missing += [item.id for item in news if item.id not in held]
         report.different += [item.id for item in news if item.id in held]
         if report.repair:
-            await self._applier.write(node, news)
+            await self._applier.write(node, same, news)
         return digests
 
     async def _unproved(self, node: Node, pager: Pager, doubt: str, limit: int, *, quiet: bool) -> Outcome:
@@ -230,7 +233,7 @@ class Lister(Part):
         odd = frozenset(pager.ids) if pager.way is Way.PAGES and (quiet or pager.fault) else frozenset[str]()
         return Outcome(proved=False, reason=doubt, again=not pager.fault and not odd, listed=odd)
 
-    async def _swap(self, node: Node, walk: "_Walk", report: Report) -> Outcome:
+    async def _swap(self, node: Node, unchanged: Valid, walk: "_Walk", report: Report) -> Outcome:
         """The last page is written: the proof, the removals and the order, in one transaction."""
         if walk.sent_at < node.decided_at:
             return Outcome(proved=False, reason="another answer, which may be newer, came meanwhile", again=True)
@@ -250,17 +253,20 @@ class Lister(Part):
         order = _if_other(remaining, held, removals)
         report.reordered = order is not None and not walk.racing
         deaf = node.subscribed_epoch != walk.epoch
-        record = replace(
-            node.record,
+        applied = await self._applier.commit(
+            node,
+            unchanged,
+            lambda record: self._store.apply(record, removals=removals, order=order, record=record),
             state=NodeState.STALE if walk.copy is Copy.WHOLE else NodeState.PARTIAL,
             reason=f"not told of changes: {node.subscription}" if deaf else "",
             copy=walk.copy,
             verified_at=self._clock.wall_of(walk.sent_at),
             error="",
         )
-        refusals = node.access.refusals
-        applied = await self._store.apply(record, removals=removals, order=order, record=record)
-        node.record = node.access.standing(record, node.record, refusals)
+        if applied is None or not unchanged():
+            if applied is not None:
+                self._applier.tell_items(node, applied)
+            return Outcome(proved=False, reason=MOVED_AWAY, again=True)
         node.settle.clear(keep=walk.racing)
         for item_id in walk.racing.difference(listed).intersection(held):
             node.settle.doubt_order(item_id)  # it may be another one of this name
@@ -269,7 +275,7 @@ class Lister(Part):
                 node.settle.doubt_order(item_id)  # before it was listed, or after that
         node.proof, node.hole, node.emptied_at = Proof(walk.epoch, walk.sent_at, by=frozenset((walk.way,))), "", None
         node.changed()
-        self._applier.committed(node, applied)
+        self._applier.tell_items(node, applied)
         self._applier.tell(node, "state", applied if not (applied.published or applied.retracted) else None)
         return Outcome(proved=True, reason=node.record.reason)
 

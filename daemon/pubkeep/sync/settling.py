@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from pubkeep.cache.applying import Applier, learn_order
-from pubkeep.cache.known import Node
+from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.model import Copy, ItemsQuery, Listing
@@ -38,11 +38,15 @@ class Settler(Part):
         return True
 
     async def _ids(self, node: Node, ids: list[str]) -> None:
+        same = node.unended()
+
         async def take(listing: Listing) -> None:
             node.access.shown(listing.sent_at)
             held = await self._store.digests(node.record.number, ids)
             asked = [item for item in listing.items if item.id in ids]
             changed, shown = await self._applier.convert(node, asked, held)
+            if not same():
+                return
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started).intersection(ids)
             if listing.sent_at < node.decided_at or listing.too_old:
@@ -64,7 +68,7 @@ class Settler(Part):
                 said = [node.settle.last_event(i) for i in removals]
                 if any(each is None or each.digest is not None for each in said):
                     node.punch("an item was gone without a word")
-                await self._applier.write(node, new_items, removals=removals)
+                await self._applier.write(node, same, new_items, removals=removals)
 
         client = self._sessions.client(node.key.account)
         await client.items(node.key, ItemsQuery(ids=tuple(ids)), take)
@@ -84,7 +88,7 @@ class Settler(Part):
     async def _order(self, node: Node, ids: list[str]) -> bool:
         """List the newest: all ids in doubt and one more. False where what it shows does not fit ours."""
         number = len(ids) + 1
-        fits = False
+        same, fits = node.unended(), False
 
         async def take(listing: Listing) -> None:
             nonlocal fits
@@ -100,6 +104,9 @@ class Settler(Part):
             held = list(digests)
             mine = held[-number:]
             changed, _ = await self._applier.convert(node, listing.items, digests)
+            if not same():
+                fits = True  # nothing is in doubt about what is not there
+                return
             sure = [held.index(each) for each in head if each in held and each not in ids]
             gone = [each for each in held[min(sure, default=len(held)) :] if each not in head and each not in ids]
             if len(listing.items) < number:
@@ -119,7 +126,7 @@ class Settler(Part):
             if not set(ids).intersection(held) <= set(head):
                 return  # what is in doubt is not among the newest: gone, or somewhere else
             if head != mine:
-                await self._place(node, listing, head)
+                await self._place(node, same, listing, head)
             node.settle.order_settled()
             node.changed()
             fits = True
@@ -132,10 +139,9 @@ class Settler(Part):
         await client.items(node.key, ItemsQuery(max_items=number), take)
         return fits
 
-    async def _place(self, node: Node, listing: Listing, head: list[str]) -> None:
+    async def _place(self, node: Node, same: Valid, listing: Listing, head: list[str]) -> None:
         """Move these ids to the end, in this order."""
         by_id = {item.id: item for item in listing.items}
         held = await self._store.digests(node.record.number)
         order = [item_id for item_id in held if item_id not in by_id] + [i for i in head if i in held]
-        applied = await self._store.apply(node.record, order=order)
-        self._applier.committed(node, applied)
+        await self._applier.commit(node, same, lambda record: self._store.apply(record, order=order))

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pubkeep import payload
-from pubkeep.cache.known import Link, Node
+from pubkeep.cache.known import Node
+from pubkeep.cache.links import Link
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, Refused
 from pubkeep.model import ItemsQuery, Listing, OrderBy, WireItem
 from pubkeep.ports import PubSubClient

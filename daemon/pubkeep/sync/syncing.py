@@ -5,6 +5,7 @@ import asyncio
 
 from pubkeep.cache import traits
 from pubkeep.cache.applying import Applier
+from pubkeep.cache.committing import always
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
@@ -133,7 +134,7 @@ class Syncer(Part):
             return True  # it is of a session that is over; the next one looks again
         known = node.subscribe(state, endings)
         if known and not node.record.subscribed:
-            await self._applier.save(node, subscribed=True)
+            await self._applier.subscribed(node)
         return known
 
     async def _learn(self, node: Node, client: PubSubClient) -> None:
@@ -163,7 +164,7 @@ class Syncer(Part):
             raise NotSupported(f"{node.key.node} at {node.key.service}: its items differ from reader to reader")
         title = info.metadata.get("pubsub#title", "")
         if title != node.record.title:
-            await self._applier.save(node, title=title)
+            await self._applier.save(node, always, title=title)
 
     async def _list(
         self, node: Node, client: PubSubClient, progress: Progress, report: Report, *, trusted: bool

@@ -2,7 +2,7 @@
 """A cache with a real store over the fake service."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,16 @@ class FragileStore(Store):
     fail = False
     after_reading: Callable[[], None] | None = None
     """Happens once, when a page was read and before it is handed over."""
+
+    after_digests: Callable[[], Awaitable[None]] | None = None
+    """Happens once, when digests were read and before they are handed over."""
+
+    async def digests(self, *arguments: Any, **more: Any) -> dict[str, bytes]:
+        found = await super().digests(*arguments, **more)
+        if happen := self.after_digests:
+            self.after_digests = None
+            await happen()
+        return found
 
     async def page(self, *arguments: Any, **more: Any) -> Page:
         page = await super().page(*arguments, **more)

@@ -8,8 +8,7 @@ import pytest
 
 from pubkeep.cache.access import Access
 from pubkeep.errors import NotAllowed, NotFound
-from pubkeep.model import NodeRecord, NodeState
-from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
+from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY
 
 
@@ -131,14 +130,3 @@ def test_a_service_that_answers_in_order_refused_last_what_it_refuses() -> None:
 
     assert access.refused(asked_at=9.0, now=11.0, fan_out=0.0)
     assert access.shown(sent_at=9.5)
-
-
-def test_a_record_that_was_stored_meanwhile_does_not_take_a_refusal_back() -> None:
-    access = Access()
-    stored = NodeRecord(1, KEY, NodeState.STALE, "", None, "analyser")
-    known = NodeRecord(1, KEY, NodeState.DENIED, "no", None, "analyser", error="NotAllowed")
-
-    access.refused(asked_at=10.0, now=10.5, fan_out=FAN_OUT)
-
-    assert access.standing(stored, known, refusals=0) == known
-    assert access.standing(stored, known, refusals=1) == stored

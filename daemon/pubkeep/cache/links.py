@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""What is known in memory of the way from an account to a service."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pubkeep.config import CacheSettings
+from pubkeep.model import Traits
+
+
+@dataclass(slots=True)
+class Link:
+    """The way from one account to one service."""
+
+    settings: CacheSettings
+    epoch: int = 0
+    """Grows at each session that was not resumed and at each sign of loss on the way."""
+    as_of: float | None = None
+    """When the latest request was sent that the service answered with a result in this epoch, minus fan_out."""
+    traits: Traits = field(default_factory=Traits)
+    features: frozenset[str] | None = None
+    """Of disco#info; None until asked."""
+    kept: Traits = field(default_factory=Traits)
+    """The traits as they are stored."""
+    read_at: float = float("-inf")
+    """When one of its nodes was last read."""
+    events: int = 0
+    """Items that its notifications showed since the start."""
+
+    @property
+    def order(self) -> str:
+        """See Traits."""
+        return self.traits.order
+
+    @property
+    def paged(self) -> bool:
+        """Whether lists are asked for in pages (XEP-0059)."""
+        return bool(self.traits.rsm) and "pages" not in self.traits.distrusted
+
+    @property
+    def fan_out(self) -> float:
+        """D: how much later than it can be read this service may tell a change, in seconds."""
+        return self.settings.fan_out if self.traits.fan_out is None else self.traits.fan_out
+
+    def learn(self, **shown: Any) -> None:
+        """The service showed something of itself."""
+        self.traits = replace(self.traits, **shown)
+
+    def show(self, ways: Iterable[str]) -> None:
+        """Its answers showed that these ways of asking work (Traits)."""
+        self.learn(shown=self.traits.shown.union(str(way) for way in ways))
+
+    def distrust(self, ways: Iterable[str]) -> None:
+        """Its answers showed these ways of asking to be wrong: they are used no more."""
+        wrong = frozenset(str(way) for way in ways)
+        kept = frozenset(way for way in self.traits.shown if way.partition(":")[0] not in wrong)
+        self.learn(shown=kept, distrusted=self.traits.distrusted | wrong)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""What is stored of a node beside its inbox: nothing is undone by what began before it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from pubkeep.errors import NotAllowed
+from pubkeep.model import EventKind, WireItem
+from pubkeep.questions import NodeFilter
+from tests.daemon.cache.conftest import ENTRY, Bench
+from tests.daemon.cache.service import KEY, PUBSUB
+from tests.daemon.cache.stage import Stage, play
+
+Begun = Callable[[Bench], Awaitable[object]]
+
+
+async def an_event(bench: Bench) -> None:
+    """Another client publishes."""
+    bench.service.publish_elsewhere("new", "4")
+
+
+async def an_answer(bench: Bench) -> None:
+    """A caller asks the service, which has an item of which nobody told."""
+    bench.service.publish_elsewhere("new", "4", told=False)
+    await bench.read(freshness="service")
+
+
+async def a_confirmation(bench: Bench) -> None:
+    """We publish."""
+    await bench.cache.writer.publish(KEY, [ENTRY.format("ours")], ids=["new"])
+
+
+async def a_question_by_id(bench: Bench) -> None:
+    """An item is told of without its payload, and asked for."""
+    bench.service.items_held["new"] = "4"
+    bench.service.tell(WireItem("new", "", Element(f"{PUBSUB}item", {"id": "new"})))
+
+
+@pytest.mark.parametrize("begin", [an_event, an_answer, a_confirmation, a_question_by_id])
+async def test_what_began_before_the_node_went_writes_nothing_after_it(bench: Bench, begin: Begun) -> None:
+    number = (await bench.store.nodes(KEY.account))[0].number
+    went = asyncio.Event()
+
+    async def go() -> None:
+        bench.service.deleted = True
+        await bench.synchronise()
+        went.set()
+
+    if begin is a_question_by_id:
+        await begin(bench)
+        await bench.service.drained(KEY)
+        bench.store.after_digests = go
+    else:
+        bench.store.after_digests = go
+        await begin(bench)
+    await went.wait()
+    await bench.service.drained(KEY)
+
+    assert await bench.store.digests(number) == {}
+
+
+async def test_a_listing_that_is_being_stored_when_access_is_refused_shows_nothing_of_the_node(bench: Bench) -> None:
+    told: list[object] = []
+
+    async def refuse() -> None:
+        bench.service.closed = True
+        with pytest.raises(NotAllowed):
+            await bench.read(freshness="service")
+        bench.cache.listeners.append(lambda change: told.append(bench.cache.explain(change.key)["state"]))
+
+    bench.store.after_digests = refuse
+    await bench.synchronise()
+
+    assert set(told) == {"denied"}
+    assert [record.state for record in await bench.store.nodes(KEY.account)] == ["denied"]
+
+
+async def test_a_purge_of_ours_that_a_first_listing_met_is_seen(bench: Bench) -> None:
+    await bench.cache.forget(NodeFilter(node=KEY.node), [KEY.account])
+
+    async def purge() -> None:
+        await bench.cache.nodes.purge(KEY)
+
+    bench.service.between = purge
+    await bench.synchronise()
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [])
+
+
+def test_the_end_of_a_node_is_not_undone_by_what_is_stored_of_its_subscription() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        stage.disk.slow = 2.0
+
+        stage.service.notify(EventKind.DELETE)
+        await stage.cache.writer.unsubscribe(KEY)
+
+        stored = await stage.store.nodes(KEY.account)
+        assert (stage.explained()["state"], [(each.state, each.copy) for each in stored]) == (
+            "gone",
+            [("gone", "none")],
+        )
+        await stage.close()
+
+    play(scene)
+
+
+def test_a_node_that_is_taken_up_while_it_is_forgotten_a_second_time_stays() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        where = NodeFilter(node=KEY.node)
+
+        first = asyncio.create_task(stage.cache.forget(where, [KEY.account]))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(stage.cache.forget(where, [KEY.account]))
+        await first
+        job = await stage.cache.synchronise(KEY)
+        await second
+        await stage.ended(job)
+
+        assert job.state == "done"
+        assert await stage.answer() == "copy"
+        await stage.close()
+
+    play(scene)
