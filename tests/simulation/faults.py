@@ -126,7 +126,8 @@ async def answers_lost(world: "World", network: Network, service: str) -> None:
     path.lose_answers = True
     world.loop.call_later(world.chance.uniform(0.1, 2), setattr, path, "lose_answers", False)
     keys = [NodeKey(network.account, service, node) for node in world.all_nodes]
-    await asyncio.gather(world.users.write(world.chance.choice(keys)), world.users.write(keys[-1]))
+    chosen = (world.chance.choice(keys), keys[-1])
+    await asyncio.gather(*(world.daemon.user(world.users.write(key)) for key in chosen))
 
 
 async def writes_refused(world: "World", network: Network, service: str) -> None:
