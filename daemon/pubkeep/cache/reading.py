@@ -288,6 +288,8 @@ class Reader(Part):
     async def _ask(self, key: NodeKey, request: ItemsRequest) -> Answer:
         link, asked_at = self._known.link(key.account, key.service), self._clock.boottime()
         client = self._sessions.client(key.account)
+        kept = self._known.node(key)
+        told = kept is not None and kept.subscribed_epoch == link.epoch
 
         async def feed(listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None) -> None:
             if (wanted := self._known.node(key)) is not None:
@@ -313,19 +315,24 @@ class Reader(Part):
         node = self._known.node(key)
         state = self._known.state(node) if node else self.state_of_unkept(key)
         as_of = self._clock.wall_of(asked.sent_at)
-        torn = asked.pages > 1 and not await self._shows_one_moment(node, asked, request, page)
+        told = told and node is kept
+        torn = asked.pages > 1 and not await self._shows_one_moment(node, asked, request, page, told=told)
         if torn:
             page = replace(page, index=None, count=None)
         reason = "it may have changed while its pages were listed" if torn else ""
         return Answer(asking.fit(page, request), "service", state, torn, reason, as_of, as_of)
 
     async def _shows_one_moment(
-        self, node: Node | None, asked: asking.Asked, request: ItemsRequest, page: Page
+        self, node: Node | None, asked: asking.Asked, request: ItemsRequest, page: Page, *, told: bool
     ) -> bool:
-        """Whether an answer of several pages can be no mixture: nothing can have happened, or the copy is the same."""
+        """Whether an answer of several pages can be no mixture: nothing can have happened, or the copy is the same.
+
+        Args:
+            told: it was kept and subscribed when the first page was asked for.
+        """
         if node is None or asking.other_order(node.link, request) is not None:
             return False
-        if not node.link.fan_out and node.subscribed_epoch == node.link.epoch:
+        if told and not node.link.fan_out and node.subscribed_epoch == node.link.epoch:
             return not node.settle.named_since(asked.sent_at)
         vouched = await self._vouched(node, request, await self._arrived(node))
         return vouched is not None and asking.shown(vouched.page) == asking.shown(asking.fit(page, request))
