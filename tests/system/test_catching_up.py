@@ -122,3 +122,20 @@ async def test_where_nothing_went_the_number_of_all_shows_it(server: Server, way
         assert "ids" not in asked
         assert not {"all", "page"}.intersection(asked)
         assert Way.COUNT in explained["proved_by"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("ways", [(), ("reversed",)])
+async def test_who_reads_all_the_time_does_not_keep_a_node_from_being_synced(
+    server: Server, ways: tuple[str, ...]
+) -> None:
+    async with place(server, *ways) as there:
+        await there.learn()
+
+        async with there.backend.away():
+            await change(there.service)
+        async with asyncio.timeout(20):
+            while (answer := await there.backend.read(JID, NODE, max=1000)).source != "cache" or answer.stale:
+                await asyncio.sleep(0.02)
+
+        await there.read()
+        assert there.explain()["failures"] == 0

@@ -43,9 +43,9 @@ async def look(there: Place) -> str:
 
 async def vouched(there: Place) -> None:
     """Look until the copy is vouched for again."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while await look(there) != "vouched":
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("lie", LIES)

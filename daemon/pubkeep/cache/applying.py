@@ -28,6 +28,8 @@ from pubkeep.model import (
 
 log = logging.getLogger(__name__)
 
+OTHER_ORDER = "the service has the newest in another order"
+
 
 class Applier(Committer):
     """Writes what the services say."""
@@ -218,7 +220,9 @@ class Applier(Committer):
     ) -> None:
         """Let the copy learn from an answer that a caller got: the next answer must not be an older one.
 
-        A difference that no event explains shows that a change was kept from us: the node is verified.
+        A difference that no event explains shows that a change was kept from us: the node is verified. A copy that
+        nobody vouches for may stand in another order until its listing ends, which this answer must not spoil: the
+        listing is held against it then.
 
         Args:
             ids: what it covers; None: the newest.
@@ -251,8 +255,11 @@ class Applier(Committer):
                 await self.write(node, same, settled, removals=gone)
                 self.verify(node)
             elif ids is None and otherwise_ordered(node, list(held), listing):
-                node.punch("the service has the newest in another order")
+                if not self._known.needs_proof(node):
+                    node.punch(OTHER_ORDER)
                 self.verify(node)
+            if ids is None:
+                node.settle.newest_shown(listing.sent_at, [item.id for item in listing.items])
         if racing:
             node.changed()
             self.settle(node)

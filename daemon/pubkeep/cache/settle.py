@@ -18,7 +18,7 @@ until one quiet listing of the newest shows it.
 All times are boottime seconds given by the caller: nothing here waits or looks at a clock.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple
@@ -63,6 +63,8 @@ class Settle:
     lesson: Lesson = field(default_factory=Lesson)
     order_ids: dict[str, None] = field(default_factory=dict)
     """Ids whose place at the end of the order is in doubt, in the order of their events."""
+    _newest: tuple[float, tuple[str, ...]] = (float("-inf"), ())
+    """(sent_at, ids) of the last answer that a caller got of the newest items, as it came."""
 
     # -- what happened ---------------------------------------------------------------------------
 
@@ -154,6 +156,25 @@ class Settle:
         if self.fan_out:
             self._covered.append((taken_at, None if ids is None else frozenset(ids)))
         return frozenset(racing)
+
+    def newest_shown(self, sent_at: float, ids: Sequence[str]) -> None:
+        """A caller was answered with the newest items, in the order of the answer."""
+        self._newest = sent_at, tuple(ids)
+
+    def contradicts(self, order: Sequence[str], since: float, *, turned: bool) -> bool:
+        """Whether a caller got an answer, asked for later than `since`, that shows these in another order.
+
+        Args:
+            order: oldest first, as a listing has it that began at `since`.
+            turned: the newest come first in answers of the newest.
+        """
+        sent_at, ids = self._newest
+        if sent_at <= since:
+            return False
+        named, listed = self.named_since(since - self.fan_out), set(order)
+        shown = [item_id for item_id in ids[:: -1 if turned else 1] if item_id in listed and item_id not in named]
+        ours = set(shown)
+        return shown != [item_id for item_id in order if item_id in ours]
 
     def settled(self, ids: Iterable[str]) -> None:
         """An answer in a quiet window decided about these."""

@@ -157,7 +157,8 @@ class CatchUp(Part):
             count = listing.rsm.count if listing.rsm is not None else None
             listed = fitting.by_count(list(held), count, head, order) if count is not None else None
             proves, by = TABLE[Way.COUNT], frozenset((Way.COUNT,))
-        if listed is None:
+        turned = bool(node.link.traits.reversed)
+        if listed is None or node.settle.contradicts(listed, evidence.sent_at, turned=turned):
             return None
         there = set(listed)
         contents = [*(item for item_id, item in shown.items() if item_id in there), *items]

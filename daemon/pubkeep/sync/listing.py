@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from pubkeep.cache.applying import Applier, learn_order
+from pubkeep.cache.applying import OTHER_ORDER, Applier, learn_order
 from pubkeep.cache.committing import BATCH
 from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools
@@ -237,6 +237,8 @@ class Lister(Part):
         """The last page is written: the proof, the removals and the order, in one transaction."""
         if walk.sent_at < node.decided_at:
             return Outcome(proved=False, reason="another answer, which may be newer, came meanwhile", again=True)
+        if node.settle.contradicts(walk.ids, walk.sent_at, turned=bool(node.link.traits.reversed)):
+            return Outcome(proved=False, reason=OTHER_ORDER, again=True)
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:

@@ -222,3 +222,21 @@ def test_what_is_told_during_a_long_listing_is_remembered_until_it_ends() -> Non
     settle.unwatch(10.0)
     settle.event("later", b"3", 501.0)
     assert settle.named_since(10.0) == {"late", "later"}
+
+
+def test_a_listing_in_another_order_than_a_later_answer_had_is_contradicted() -> None:
+    settle = Settle(fan_out=2.0)
+    settle.newest_shown(100.0, ["y", "x"])
+
+    assert settle.contradicts(["w", "x", "y"], 99.0, turned=False)
+    assert not settle.contradicts(["w", "x", "y"], 99.0, turned=True)
+    assert not settle.contradicts(["w", "y", "x", "z"], 99.0, turned=False)
+    assert not settle.contradicts(["w", "x", "y"], 101.0, turned=False)  # the listing is the later one
+
+
+def test_what_was_told_meanwhile_may_stand_elsewhere_in_a_later_answer() -> None:
+    settle = Settle(fan_out=2.0)
+    settle.event("x", A, 99.5, placed=True)
+    settle.newest_shown(100.0, ["y", "x"])
+
+    assert not settle.contradicts(["x", "y"], 99.0, turned=False)
