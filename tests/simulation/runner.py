@@ -154,14 +154,41 @@ class Campaign:
         some = [self.start + number * max(1, self.ran // 5) for number in range(5)]
         return {
             "commit": commit.stdout.strip(),
+            "sources": sources(),
             "seeds": [self.start, self.ran],
             "seconds": round(self.took, 1),
             "processes": self.processes,
             "failures": sorted(self.failures, key=lambda each: int(each["seed"])),
             "lacking": self.lacking(),
-            "replayed": some,
+            "replayed": {str(seed): self.digests[seed] for seed in some if seed in self.digests},
             "counters": dict(sorted(self.seen.items())),
         }
+
+
+def sources() -> str:
+    """Of all that makes a history: equal where nothing of it changed. A commit changes much else too."""
+    found = hashlib.blake2b(digest_size=8)
+    for folder in ("daemon/pubkeep", "migrations", "tests/simulation", "tests/daemon/cache"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            found.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def replay(kept: Mapping[str, Any]) -> list[str]:
+    """Run the seeds that a result keeps (Campaign.result). Returns what is wrong: as then, where the sources are.
+
+    Those that failed then may fail.
+    """
+    same = kept["sources"] == sources()
+    failed = {each["seed"] for each in kept["failures"]}
+    wrong = []
+    for seed, digest in kept["replayed"].items():
+        run = run_seed(int(seed))
+        if run.wrong and int(seed) not in failed:
+            wrong.append(f"seed {seed}: {run.wrong}")
+        elif same and run.digest != digest:
+            wrong.append(f"seed {seed} is another history: {run.digest}, not {digest}")
+    return wrong
 
 
 def work(at: int, start: int, least: int, seconds: float, processes: int) -> None:

@@ -2,6 +2,7 @@
 """The simulation itself: `python -m tests.simulation` (or `make soak`) runs histories, and shows one."""
 
 import ast
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.coverage import REQUIRED, lacking
-from tests.simulation.runner import ROOT, Campaign
+from tests.simulation.runner import ROOT, Campaign, replay, run_seed, sources
 
+SOAK = ROOT / "tests" / "simulation" / "soak.json"
+"""What `make soak` wrote last, where it was committed."""
 SAME = 20
 """Seeds that are run twice."""
 OWN_TIME = {"clock.py", "notify.py", "engines.py", "stream.py"}
@@ -27,6 +30,22 @@ def test_the_same_seed_gives_the_same_history_whatever_the_hash_seed() -> None:
 
     assert sorted(runs[0]) == list(range(SAME))
     assert runs[0] == runs[1]
+
+
+@pytest.mark.slow
+def test_what_a_long_run_kept_is_right_still_and_the_same_where_nothing_changed() -> None:
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in [SOAK] if path.exists()]
+
+    assert [wrong for each in kept for wrong in replay(each)] == []
+
+
+def test_a_kept_history_that_went_otherwise_is_told() -> None:
+    right = run_seed(0).digest
+    kept = {"sources": sources(), "failures": [], "replayed": {"0": right}}
+
+    assert replay(kept) == []
+    assert replay(kept | {"replayed": {"0": "another"}}) == [f"seed 0 is another history: {right}, not another"]
+    assert replay(kept | {"replayed": {"0": "another"}, "sources": "others"}) == []
 
 
 def test_time_and_chance_come_from_the_clock_only() -> None:
