@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -190,9 +191,10 @@ async def test_watch_prints_changes_as_they_happen(pubkeep: Shell, world: World,
     watch = await pubkeep.start("watch", "--type", "blog", "--json")
     assert watch.stdout is not None
     lines: list[dict[str, object]] = []
+    numbers = count()
 
     async def told() -> bool:
-        await blog.publish(SERVICE, BLOG, f"w{len(lines)}", entry(1))
+        await blog.publish(SERVICE, BLOG, f"w{next(numbers)}", entry(1))  # nobody says when it listens
         try:
             lines.append(json.loads(await asyncio.wait_for(watch.stdout.readline(), 0.5)))  # type: ignore[union-attr]
         except TimeoutError:

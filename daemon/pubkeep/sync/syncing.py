@@ -8,6 +8,7 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.committing import always
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
 from pubkeep.model import Copy, ItemsQuery, Listing, NodeKey, NodeState
 from pubkeep.ports import PubSubClient
@@ -148,7 +149,7 @@ class Syncer(Part):
             else:
                 link.features = info.features
                 if link.traits.rsm is None and any(identity in PROSODY for identity in info.identities):
-                    link.learn(fan_out=0.0, order="publish")
+                    link.learn(fan_out=0.0, order="publish", shown=link.traits.shown | {PAYLOADS})
             if link.traits.rsm is None:
                 link.learn(rsm=RSM in link.features)
         if METADATA not in link.features or node.described_epoch == link.epoch:

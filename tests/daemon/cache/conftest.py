@@ -95,7 +95,7 @@ class Bench:
     @staticmethod
     async def ended(job: Job) -> Job:
         """Wait for its end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not job.ended:
                 await asyncio.sleep(0.01)
         return job
@@ -108,19 +108,19 @@ class Bench:
 
     async def settled(self) -> None:
         """Wait until reads come from the cache, and are what the service has."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await self.state()) != ("cache", list(self.service.items_held.items())):
                 await asyncio.sleep(0.01)
 
     async def ordered(self) -> None:
         """Wait until the service has shown which order it keeps, and had time to tell otherwise."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.cache.explain(KEY)["order"] == "unknown":
                 await asyncio.sleep(0.01)
 
     async def undoubted(self) -> None:
         """Wait, without any read, until the copy is vouched for."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.cache.explain(KEY)["doubt"]:
                 await asyncio.sleep(0.01)
 

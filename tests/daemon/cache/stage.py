@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 
 from pubkeep.analysers.registry import Registry, load_entry_points
 from pubkeep.cache.cache import Cache
+from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.config import CacheSettings
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, Unavailable
-from pubkeep.model import EventKind, NodeKey, Policy
+from pubkeep.model import EventKind, NodeKey, Policy, Traits
 from pubkeep.questions import Answer, Freshness, ItemsRequest, SearchRequest
 from pubkeep.sync.jobs import Job, Jobs
 from tests.daemon.cache.scripted import LATE, ScriptedService
@@ -51,6 +52,8 @@ class Stage:
         self.store = open_store(self.disk, self.clock)
         if not await self.store.accounts():
             await self.store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+            shown = Traits(shown=frozenset({PAYLOADS}))  # else the first notification is compared with what is stored
+            await self.store.save_traits(KEY.account, self.key.service, shown)
         self.jobs = Jobs(self.clock)
         self.cache = Cache(self.store, self.service, self.analysers, self.jobs, self.clock, CacheSettings())
         self.service.listener, self.service.online = self.cache, False
