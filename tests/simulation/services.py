@@ -194,7 +194,7 @@ class Service:
     def last(self, node: str, how: str) -> list[Notice]:
         """What is told of the item that was published last, if there is one: `late` or `put`."""
         modified = self.holding(node).modified
-        newest = sorted(self.there(node).items, key=lambda item: modified.get(item[0], 0))[-1:]
+        newest = sorted(self.nodes[node].state().items, key=lambda item: modified.get(item[0], 0))[-1:]
         return [(how, *item) for item in newest]
 
     def unsubscribe(self, node: str) -> None:
