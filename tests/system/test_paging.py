@@ -70,4 +70,7 @@ async def test_pages_that_do_not_fit_together_are_given_up_for_all_at_once(world
 
         assert [item.id for item in (await world.synced(alice, NODE, EXT)).items] == [f"i{n}" for n in range(345)]
         assert set(await service.asked()) == {"all"}
-        assert "pages" in (await alice.explain(EXT, NODE))["distrusted"]
+        explained = await alice.explain(EXT, NODE)
+        assert "pages" in explained["distrusted"]
+        assert explained["proved_by"] == ["at-once"]
+        assert "pages" not in explained["shown"]
