@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
-from pubkeep.cache.committing import Committer, always
+from pubkeep.cache.committing import NOT_STORED, Committer, always
 from pubkeep.cache.conversion import convert
 from pubkeep.cache.fed import absent, otherwise_ordered
 from pubkeep.cache.known import Node, Valid
@@ -36,8 +36,6 @@ class Applier(Committer):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self.verify: Callable[[Node], None] = lambda _node: None
-        """Plans a synchronisation of a node that cannot be vouched for any more."""
         self.unwanted: Callable[[Node], None] = lambda _node: None
         """Plans to end the subscription and to drop the rows of a node that nobody wants any more."""
         self.settle: Callable[[Node], None] = lambda _node: None
@@ -72,7 +70,8 @@ class Applier(Committer):
         try:
             await self._apply_event(node, event)
         except Exception as error:
-            node.punch("a change could not be stored")
+            if node.holes == holes:
+                node.punch(NOT_STORED)
             self.verify(node)
             if not isinstance(error, PubkeepError):
                 raise

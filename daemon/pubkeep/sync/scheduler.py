@@ -35,6 +35,8 @@ NAMED = 1000
 """Ids of each kind that the result of a verification names at most."""
 NO_ANSWER = (Unavailable.__name__, TimedOut.__name__)
 """Errors that say nothing of a node, and may have been the link's."""
+ASK_DENIED = 3600.0
+"""Seconds after which a denied node is asked for again, though nobody reads it."""
 READ_LATELY = 600.0
 """Seconds for which a service counts as being read."""
 
@@ -166,11 +168,18 @@ class Scheduler(Part):
             queued.remove(job)
             if not queued:
                 node.next_attempt = None
+                self._again(node)
         elif job in (watchers := self._watchers.get(node, [])):
             watchers.remove(job)
             if not watchers and (task := self._syncs.get(node)):
                 task.cancel()
+                self._again(node)
         self._jobs.end(job, "cancelled", Cancelled(f"{job.key.node}: the synchronisation was cancelled"))
+
+    def _again(self, node: Node) -> None:
+        """Nobody waits for the synchronisation of a node any more; what had to be proved before still has to."""
+        if node.record.copy is not Copy.NONE and self._known.needs_proof(node):
+            node.next_attempt = self._clock.boottime() + FIRST_DELAY
 
     # -- work ------------------------------------------------------------------------------------
 
@@ -178,8 +187,8 @@ class Scheduler(Part):
         """Work until cancelled."""
         try:
             while True:
+                self._wake.clear()  # first: what is wanted meanwhile is started at once, too
                 pause = self._start_what_is_due()
-                self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
@@ -333,11 +342,11 @@ class Scheduler(Part):
                     self.want(node)
                 return
             node.punch("the order of the newest items could not be settled")
-        except Unavailable:
-            return  # a new session settles everything anew
         except NotAllowed as error:
             await self._denied(node, error, began)
         except PubkeepError as error:
+            if isinstance(error, Unavailable) and not self._known.live(node.key.account):
+                return  # the session settles everything anew when it is back
             log.info("%s at %s: doubts not settled: %s", node.key.node, node.key.service, error)
         self.want(node)  # which ends them, or has its delays
 
@@ -351,7 +360,8 @@ class Scheduler(Part):
     def _renew_leases(self, now: float) -> None:
         """Services read lately get a round trip, and nodes a new proof in time, so that the next read need not wait."""
         for node in self._known.nodes():
-            if now - node.read_at < READ_LATELY and self._known.grows_old(node, 2 * LEASE_EVERY):
+            denied = node.record.state is NodeState.DENIED and now - node.refused_at >= ASK_DENIED
+            if denied or (now - node.read_at < READ_LATELY and self._known.grows_old(node, 2 * LEASE_EVERY)):
                 self.want(node)
         for account, nodes in self._read_lately(now).items():
             if self._known.live(account):

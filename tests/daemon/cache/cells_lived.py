@@ -58,7 +58,7 @@ CELLS: dict[str, dict[str, Then]] = {
         "gone": Then("gone", "NotFound Unavailable Unavailable Unavailable", DELETED),
     },
     "cancelled": {
-        "syncing": Then("stale", STALE, UNPROVED, held="abc"),
+        "syncing": Then("stale", STALE, UNPROVED, held="abc", sent="subscriptions, items", later="synced"),
     },
     "removed": {
         "unknown": Then("unknown", NOBODY),

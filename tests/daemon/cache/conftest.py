@@ -12,7 +12,7 @@ from pubkeep.analysers.registry import Registry, load_entry_points
 from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
-from pubkeep.errors import StorageFull
+from pubkeep.errors import PubkeepError, StorageFull
 from pubkeep.model import Applied, NodeKey
 from pubkeep.questions import Answer, ItemsRequest, Page
 from pubkeep.storage.store import Store
@@ -41,6 +41,7 @@ class FragileStore(Store):
     """A store whose next transaction may fail."""
 
     fail = False
+    failure: PubkeepError = StorageFull("the database: the disk is full")
     after_reading: Callable[[], None] | None = None
     """Happens once, when a page was read and before it is handed over."""
 
@@ -70,7 +71,7 @@ class FragileStore(Store):
     async def apply(self, *arguments: object, **more: object) -> Applied:
         if self.fail:
             self.fail = False
-            raise StorageFull("the database: the disk is full")
+            raise self.failure
         return await super().apply(*arguments, **more)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from pubkeep.errors import NotAllowed, NotFound, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, StorageFull, Unavailable
 from pubkeep.model import EventKind, WireItem
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, FakeService, wire
@@ -229,6 +229,44 @@ async def test_a_node_that_was_gone_and_is_there_again_but_closed_is_denied(benc
         await bench.read(freshness="service")
     with pytest.raises(NotAllowed):
         await bench.read()
+
+
+async def test_what_settles_a_doubt_and_cannot_be_stored_leaves_it(bench: Bench) -> None:
+    bench.service.publish_elsewhere("a", "stored", told=False)
+    bench.service.tell(wire("a", "stored"))
+    bench.service.tell(wire("a", "overtaken"))
+    await bench.service.drained(KEY)
+    bench.store.fail, bench.store.failure = True, Unavailable("the database: another program keeps it locked")
+
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [("b", "2"), ("c", "3"), ("a", "stored")])
+
+
+async def test_a_confirmed_write_that_cannot_be_stored_is_read_from_the_service(bench: Bench) -> None:
+    bench.store.fail = True
+
+    with pytest.raises(StorageFull):
+        await bench.cache.writer.publish(KEY, [ENTRY.format("4")], ids=["d"])
+
+    assert await bench.state() == ("service", list(bench.service.items_held.items()))
+
+
+@pytest.mark.parametrize("when", ["before it began", "while it goes on"])
+async def test_a_cancelled_job_takes_back_no_proof_that_was_needed_before_it(bench: Bench, when: str) -> None:
+    await bench.reconnect()
+    job = await bench.cache.synchronise(KEY)
+
+    async def cancel() -> None:
+        job.cancel()
+
+    if when == "before it began":
+        job.cancel()
+    else:
+        bench.service.after_look = cancel
+
+    await bench.undoubted()
+    assert job.state == "cancelled"
 
 
 async def test_an_event_that_could_not_be_stored_makes_the_node_stale_until_it_is_proved(bench: Bench) -> None:

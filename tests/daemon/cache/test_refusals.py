@@ -105,6 +105,17 @@ async def test_an_answer_that_may_be_older_than_a_refusal_shows_nothing_again(be
     assert seen == [["hidden"]]
 
 
+async def test_a_denied_node_is_asked_for_again_each_hour_though_nobody_reads_it(bench: Bench) -> None:
+    await denied(bench)
+    bench.service.closed = False
+
+    bench.clock.forward += 3601
+    bench.cache.session_resumed(KEY.account)
+
+    await bench.undoubted()
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3")])
+
+
 def test_a_refusal_that_is_surely_older_than_an_answer_hides_nothing() -> None:
     access = Access()
 
