@@ -337,8 +337,11 @@ async def restored_from_a_backup(world: "World", network: Network, service: str)
         world.users.since = None
         for sight in world.sights.values():
             # an older file knows of no verdict that came after it: what it holds is stale until it is proved
-            sight.sequence, sight.gone, sight.refused_at = 0, 0, float("-inf")
+            sight.sequence, sight.gone = 0, 0
+        for each in world.networks.values():
+            each.refused_at.clear()
         await world.daemon.start()
+    await world.users.decide_again()
 
 
 async def _failing(world: "World", name: str, *, busy: bool = False) -> None:

@@ -171,7 +171,9 @@ class Network(_Subscriber):
         self.listing: Counter[NodeKey] = Counter()
         """How many lists of a node are under way."""
         self.listed_at: dict[NodeKey, float] = {}
-        """When a list of the node last reached us."""
+        """When the service made the last list of a node that has reached us."""
+        self.refused_at: dict[NodeKey, float] = {}
+        """When it gave the last refusal of one that has reached us."""
         self.told: list[Callable[[NodeEvent], None]] = []
         """Called with each notification that arrives."""
         self.watcher = Watcher()
@@ -222,6 +224,7 @@ class Network(_Subscriber):
         """Another process begins with nothing."""
         self.inbox = Inbox()
         self.listing.clear()
+        self.refused_at.clear()
 
     def _forget_answers(self) -> None:
         for path in self.paths.values():
@@ -318,19 +321,20 @@ class Network(_Subscriber):
 
     async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[T]]) -> T:
         self.seen[f"asks {'ids' if query.ids else 'newest' if query.max_items is not None else 'list'}"] += 1
-        path, lied = self.paths[node.service], False
+        path, lied, worked_at = self.paths[node.service], False, 0.0
 
         def read(sent_at: float) -> Callable[[float], Listing]:
-            nonlocal lied
+            nonlocal lied, worked_at
             if path.errors:
                 raise path.errors.pop()
+            worked_at = self._clock.boottime()
             found, rsm = self.services[node.service].items(node.node, query)
             if path.twice and found and not query.ids and query.max_items is None:
                 path.twice, lied = path.twice - 1, True
                 found = [*found, found[0]]
 
             def listing(taken_at: float) -> Listing:
-                self.listed_at[node] = taken_at
+                self.listed_at[node] = max(worked_at, self.listed_at.get(node, worked_at))
                 return Listing(query, tuple(wire(*each) for each in found), rsm, sent_at, taken_at)
 
             return listing
@@ -340,6 +344,8 @@ class Network(_Subscriber):
         try:
             result = await self._ask(node, read, apply)
         except PubkeepError as error:
+            if isinstance(error, NotAllowed):
+                self.refused_at[node] = max(worked_at, self.refused_at.get(node, worked_at))
             self.watcher.listed(node, error, exists=self.services[node.service].nodes[node.node].state().exists)
             raise
         else:

@@ -17,7 +17,7 @@ O6 (all ends well without help) is in world.py, O7 (what the database holds) in 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pubkeep.errors import NotAllowed, NotFound, PubkeepError
+from pubkeep.errors import NotFound, PubkeepError
 from pubkeep.questions import Answer, ItemsRequest, Page
 from tests.simulation.history import History, State
 
@@ -107,9 +107,9 @@ class Sight:
     gone: int = 0
     """Number of the last deletion that was learnt."""
     refused_at: float = float("-inf")
-    """When the account was told last that it may not read."""
+    """When the service gave the last refusal that has reached us, whatever was asked for."""
     readable_at: float = float("-inf")
-    """When a service's list last reached us."""
+    """When it made the last list that has reached us."""
     max_age: float = 900.0
     own: set[int] = field(default_factory=set)
     """Numbers of our own changes that were confirmed."""
@@ -122,11 +122,6 @@ class Sight:
     def shown(self, item_id: str, number: int) -> None:
         """An answer showed this change of it."""
         self.items[item_id] = max(number, self.items.get(item_id, 0))
-
-    def refused(self, error: PubkeepError, moment: float) -> None:
-        """A caller was told that it may not be read."""
-        if isinstance(error, NotAllowed):
-            self.refused_at = moment
 
     def deleted(self, moment: float) -> None:
         """It was told that the node is gone."""
@@ -240,7 +235,7 @@ def _stale(
         if number < before.gone:
             return f"stale row of an earlier incarnation: {row}"
         visible = (state.allowed for state in history.states[number:] if row in state.items)
-        if not any(visible):
+        if not (any(visible) or history.changes[number - 1].told):  # services go on telling whom they refuse
             return f"stale row that this account could never read: {row}"
     if rows and before.refused_at > sight.readable_at:
         return f"stale rows {rows} after access was refused"

@@ -149,7 +149,7 @@ def test_stale_rows_are_not_of_a_node_that_is_known_to_be_gone(sight: Sight) -> 
 
 
 def test_stale_rows_are_not_shown_after_a_refusal(sight: Sight) -> None:
-    sight.refused(NotAllowed("x"), 999.0)
+    sight.refused_at = 999.0
     assert "refused" in wrong(sight, stale(("a", "3")))
 
 

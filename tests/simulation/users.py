@@ -34,6 +34,7 @@ class Users:
         self.mirror: dict[str, str] = {}
         """URI -> title, as Search(since) tells."""
         self.since: int | None = None
+        self._decided: dict[NodeKey, Policy] = {}
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -74,6 +75,8 @@ class Users:
         """Read, and hold the answer against what was. Returns it; None where there was none."""
         world = self._world
         sight = world.sights[key]
+        network = world.networks[key.account]
+        sight.refused_at = network.refused_at.get(key, float("-inf"))
         begun, before, state = world.clock.boottime(), sight.now(), world.cells.state(key)
         kept, shifted = world.wanted(key), world.clock.shifted
         self._note_moment(key, begun)
@@ -88,8 +91,6 @@ class Users:
             ended = world.clock.boottime()
             if wrong := judge_refusal(sight, request, error, begun, ended, known=kept):
                 raise Wrong(f"{key.node} {request}: {wrong}") from None
-            if request.freshness != "cache":
-                sight.refused(error, ended)
             return None
         except PubkeepError as error:
             self._seen[f"reader {type(error).__name__}"] += 1
@@ -109,7 +110,6 @@ class Users:
             self._seen[f"auto {calm} from the cache"] += answer.source == "cache" and not answer.stale
         rows = [(row.id, row.title) for row in answer.page.items]
         world.say(f"read {key.node} {answer.source} {answer.stale} {answer.reason} {rows}")
-        network = world.networks[key.account]
         sight.readable_at = network.listed_at.get(key, float("-inf"))
         heard = network.paths[key.service].heard_since(begun)
         if shifted != world.clock.shifted:
@@ -230,8 +230,14 @@ class Users:
         except PubkeepError as error:
             self._seen[f"decision {type(error).__name__}"] += 1
 
+    async def decide_again(self) -> None:
+        """Another file holds the decisions of another time."""
+        for key, policy in list(self._decided.items()):
+            await self._policy(key, policy)
+
     async def _policy(self, key: NodeKey, policy: Policy) -> None:
         """Until it is so: people insist."""
+        self._decided[key] = policy
         while True:
             try:
                 await self._world.daemon.running.wait()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from pubkeep import payload
-from pubkeep.cache.committing import NOT_STORED, Committer, always
+from pubkeep.cache.committing import Committer, always
 from pubkeep.cache.conversion import convert
 from pubkeep.cache.fed import absent, otherwise_ordered
 from pubkeep.cache.known import Node, Valid
@@ -36,6 +36,8 @@ class Applier(Committer):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
+        self.verify: Callable[[Node], None] = lambda _node: None
+        """Plans a synchronisation of a node that cannot be vouched for any more."""
         self.unwanted: Callable[[Node], None] = lambda _node: None
         """Plans to end the subscription and to drop the rows of a node that nobody wants any more."""
         self.settle: Callable[[Node], None] = lambda _node: None
@@ -70,8 +72,7 @@ class Applier(Committer):
         try:
             await self._apply_event(node, event)
         except Exception as error:
-            if node.holes == holes:
-                node.punch(NOT_STORED)
+            node.punch("a change could not be stored")
             self.verify(node)
             if not isinstance(error, PubkeepError):
                 raise
@@ -294,7 +295,7 @@ class Applier(Committer):
                 node.settle.doubt(item.id, confirmation.taken_at)
             if item.id in held and not node.link.order:
                 node.settle.overwritten(item.id, await self._behind(node, item.id), confirmation.sent_at)
-            await self.write(node, same, [item], moves=node.link.order == "publish")
+            await self._write_own(node, same, [item], moves=node.link.order == "publish")
         self.settle(node)
 
     async def confirm_retract(self, node: Node, item_id: str, confirmation: Confirmation) -> None:
@@ -309,8 +310,19 @@ class Applier(Committer):
             node.settle.event(item_id, None, confirmation.taken_at, own=True)
             if raced and await self._store.digests(node.record.number, [item_id]):
                 node.settle.doubt(item_id, confirmation.taken_at)
-            await self.write(node, same, [], removals=[item_id])
+            await self._write_own(node, same, [], removals=[item_id])
         self.settle(node)
+
+    async def _write_own(
+        self, node: Node, valid: Valid, items: Sequence[NewItem], *, removals: Sequence[str] = (), moves: bool = False
+    ) -> None:
+        """What was confirmed and cannot be stored is a hole, as any other change."""
+        try:
+            await self.write(node, valid, items, removals=removals, moves=moves)
+        except PubkeepError:
+            node.punch("what you changed could not be stored")
+            self.verify(node)
+            raise
 
     async def confirm_purge(self, node: Node, confirmation: Confirmation) -> None:
         """Our own purge was confirmed: the next read sees it, unless an event named items meanwhile."""

@@ -12,13 +12,11 @@ from dataclasses import replace
 
 from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import PubkeepError
 from pubkeep.model import Applied, NewItem, NodeChange, NodeRecord
 
 Listener = Callable[[NodeChange], None]
 Transaction = Callable[[NodeRecord], Awaitable[Applied]]
 """Stores something of the node, with the record as it is to be."""
-NOT_STORED = "a change could not be stored"
 BATCH = 200
 """Rows a transaction: readers wait for none, and events get in between."""
 
@@ -34,8 +32,6 @@ class Committer(Part):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self.listeners: list[Listener] = []
-        self.verify: Callable[[Node], None] = lambda _node: None
-        """Plans a synchronisation of a node that cannot be vouched for any more."""
 
     async def commit(self, node: Node, valid: Valid, work: Transaction, **changes: object) -> Applied | None:
         """One transaction of a node, when those before it are through.
@@ -69,11 +65,7 @@ class Committer(Part):
         removals: Sequence[str] = (),
         moves: bool = False,
     ) -> None:
-        """Store items, a batch a transaction, and tell what changed.
-
-        Raises:
-            PubkeepError: what it was about to store is lost; the node has a hole and is verified.
-        """
+        """Store items, a batch a transaction, and tell what changed."""
         for start in range(0, max(len(items), 1), BATCH):
             batch, gone = items[start : start + BATCH], removals if start == 0 else ()
 
@@ -82,13 +74,7 @@ class Committer(Part):
             ) -> Applied:
                 return await self._store.apply(record, batch, removals=gone, moves=moves)
 
-            try:
-                applied = await self.commit(node, valid, store)
-            except PubkeepError:
-                node.punch(NOT_STORED)
-                self.verify(node)
-                raise
-            if applied is not None:
+            if (applied := await self.commit(node, valid, store)) is not None:
                 self.tell_items(node, applied)
 
     async def save(self, node: Node, valid: Valid | None = None, **changes: object) -> None:

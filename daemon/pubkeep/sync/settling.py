@@ -60,8 +60,6 @@ class Settler(Part):
                     node.settle.doubt_order(item.id)  # what was published unseen stands nobody knows where
             for item_id in node.sampled.intersection(ids).difference(racing):
                 self._compare(node, item_id, shown)
-            node.settle.settled(i for i in ids if i not in racing)
-            node.changed()
             if new_items or removals:
                 node.decided_at = listing.taken_at
                 node.settle.lesson.forget(listing.taken_at, node.settle.fan_out)
@@ -69,6 +67,8 @@ class Settler(Part):
                 if any(each is None or each.digest is not None for each in said):
                     node.punch("an item was gone without a word")
                 await self._applier.write(node, same, new_items, removals=removals)
+            node.settle.settled(i for i in ids if i not in racing)  # now that it is stored
+            node.changed()
 
         client = self._sessions.client(node.key.account)
         await client.items(node.key, ItemsQuery(ids=tuple(ids)), take)
