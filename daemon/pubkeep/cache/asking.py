@@ -185,7 +185,7 @@ async def _part_of_all(
         fresh = pager.take(listing)
         pages += bool(fresh) or not pages
         items.extend(fresh)
-        await feed(listing, [item.id for item in listing.items], pager.ids if pager.ended and not pager.fault else None)
+        await feed(listing, [item.id for item in listing.items], None if pager.doubt(()) else pager.ids)
 
     while (query := pager.query()) is not None:
         try:
@@ -219,6 +219,8 @@ async def _part_of_all(
     forward = bool(request.after) or request.index is not None
     more = start + number < len(items) if forward else start > 0
     exact = not pager.doubt(())  # what was told meanwhile is of the next answer
+    if not exact and pager.pages > 1:
+        pages = pager.pages  # an empty page may be empty because the item moved after which it begins
     assert pager.sent_at is not None
     return Asked(
         tuple(part), more, pager.sent_at, start if exact and part else None, len(items) if exact else None, pages
