@@ -4,7 +4,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pubkeep.cache.link import Link
+from pubkeep.cache.links import Link
 
 from pubkeep.cache import asking
 from pubkeep.config import CacheSettings
