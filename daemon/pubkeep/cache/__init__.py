@@ -1,12 +1,29 @@
 # SPDX-License-Identifier: MIT
 """Every request and every event ends here: what may be answered from the copy, and what changes it.
 
-* cache.py     the face: GetItems, writes, search, forgetting
-* known.py     what is kept in memory of services and nodes: epochs, proofs, holes
-* settle.py    events and answers are not in order: which ids and orders are in doubt
-* order.py     which order a service keeps, learnt from what it shows
-* verdict.py   may the copy answer this request? One pure function
-* asking.py    one meaning for GetItems, whatever the service makes of the wire request
-* applying.py  events and answers into the store, inside the node's inbox
-* writing.py   publish, retract and the like, and when the next read sees them
+The face
+* cache.py       what frontends ask and what sessions tell
+* reading.py     GetItems: from the copy where it can be vouched for, from the service otherwise
+* writing.py     publish, retract and the like, and when the next read sees them
+* nodes.py       nodes as wholes: made, deleted, purged, configured, shared, found
+
+What is known
+* known.py       nodes in memory: proofs, holes, doubts; `synced` is computed here
+* links.py       the way to each service: its epoch, when it was heard, what it showed of itself
+* access.py      whether a node may be read: refusals and answers out of order
+* traits.py      which kinds of change a service is known to tell
+* order.py       which order a service keeps, learnt from what it shows
+* passed.py      nodes that are not kept: what was refused, what analysers said
+
+What decides
+* settle.py      events and answers are not in order: which ids and orders are in doubt
+* asking.py      one meaning for GetItems, whatever the service makes of the wire request
+* sampling.py    whether a service stores what its notifications show
+* fed.py         what an answer that a caller got shows of the copy
+
+What writes
+* applying.py    events and answers into the store, inside the node's inbox
+* conversion.py  items as they came into items as they are stored
+* committing.py  the only way to a node's rows, one transaction after the other
+* parts.py       what all parts work with
 """

@@ -4,9 +4,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pubkeep.cache.links import Link
-
 from pubkeep.cache import asking
+from pubkeep.cache.links import Link
 from pubkeep.config import CacheSettings
 from pubkeep.model import ItemsQuery, Listing, NodeKey, Rsm
 from pubkeep.questions import ItemsRequest
