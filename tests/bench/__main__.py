@@ -16,6 +16,9 @@ from xml.etree import ElementTree as ET
 
 from pubkeep_bridge.bus import LIBRARY, Bus, Variant
 from pubkeep_bridge.client import Account, Pubkeep, connect
+from tests.bench.catching_up import catching_up
+from tests.bench.figures import line, ranked, timed
+from tests.bench.latency import latency
 from tests.fixtures.author import PUBSUB, Author
 from tests.fixtures.buses import PrivateBus
 from tests.fixtures.component import NODE, RSM, serving
@@ -32,17 +35,6 @@ GET = ("im.pubkeep.Pubkeep1.PubSub", "GetItems", "ssa{sv}")
 
 
 Call = Callable[[], Awaitable[object]]
-
-
-def line(what: str, value: str, aim: str) -> None:
-    """One result."""
-    print(f"  {what:58} {value:>16}   aim {aim}", flush=True)
-
-
-async def timed(call: Callable[[], Awaitable[object]]) -> float:
-    started = time.perf_counter()
-    await call()
-    return time.perf_counter() - started
 
 
 async def compare(ours: Call, echo: Call, rounds: int) -> tuple[float, float]:
@@ -153,11 +145,8 @@ async def sync(pubkeep: Pubkeep, account: Account, prosody: Prosody) -> None:
     ours = time.perf_counter() - started
     feeling.cancel()
     line("sync of 10,000 items, of the bare fetch's rate", f"{10_000 / ours:.0f}/s {bare / ours:.0%}", "70 %")
-    line(
-        "longest wait of another call meanwhile (p99)",
-        f"{max(pauses) * 1e3:.0f} ({sorted(pauses)[len(pauses) * 99 // 100] * 1e3:.0f}) ms",
-        "20 ms",
-    )
+    p50, p99, longest = (f"{each * 1e3:.0f}" for each in ranked(pauses))
+    line("wait of another call meanwhile: p50, p99, longest", f"{p50} {p99} {longest} ms", "2 10 20 ms")
 
 
 async def start(daemon: DaemonProcess, address: str) -> None:
@@ -217,7 +206,7 @@ async def main() -> None:
     daemon.start()
     try:
         for size in (50, 1000, 10_000):  # the largest one stays for the start
-            async with connect(bus.address) as pubkeep, serving(prosody, size):
+            async with connect(bus.address) as pubkeep, serving(prosody, size) as service:
                 await ready(pubkeep)
                 accounts = await pubkeep.accounts()
                 address: dict[str, Any] = {"host": "127.0.0.1", "port": prosody.port}
@@ -236,7 +225,10 @@ async def main() -> None:
                 else:
                     await (await account.synchronise(EXT, NODE)).result()
                 await reads(bus.address, account, NODE, size)
+                if size == 1000:
+                    await latency(pubkeep, account, prosody, service)
         await start(daemon, bus.address)
+        await catching_up(prosody)
     finally:
         daemon.remove()
         bus.stop()

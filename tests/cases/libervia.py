@@ -9,6 +9,7 @@ LIBERVIA = (
         "a node of 5,000 items or more is fetched, then thrown away whole",
         "thousands of items sync, in pages, in one answer, and from the store",
         (
+            f"{SYSTEM}large.py::test_a_node_of_ten_thousand_items_is_held_whole",
             f"{SYSTEM}paging.py::test_a_node_of_a_paging_service_is_fetched_page_by_page",
             f"{SYNC}pager.py::test_ten_thousand_items_are_walked_to_the_end",
             f"{XMPP}stanzas.py::test_a_node_of_ten_thousand_posts_in_one_stanza_is_taken",
@@ -175,6 +176,7 @@ LIBERVIA = (
         "resumes",
         (
             f"{SYSTEM}main_job.py::test_killed_in_the_middle_of_a_sync_it_completes_after_the_restart",
+            f"{SYSTEM}large.py::test_a_listing_that_was_broken_off_goes_on_with_what_it_has",
             f"{SYSTEM}crashes.py::test_killed_at_a_transaction_it_comes_back_whole",
         ),
     ),
