@@ -6,6 +6,8 @@
 * services.py  what PubSub services hold and answer, truthful or lying (paging.py, refusals.py)
 * network.py   the streams to them: races, losses, cuts
 * history.py   what happened to a node, and all that it may look like
+* watcher.py   who looks on at what goes over them
+* cells.py     which cells of the table of states were hit, and which cannot be
 * oracle.py    what every answer must be; knows nothing of the cache but the answers it gives
 * ledger.py    what the database must be after each commit
 * daemon.py    the cache as a process: started, stopped, killed
