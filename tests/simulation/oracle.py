@@ -126,7 +126,6 @@ class Sight:
     def deleted(self, moment: float) -> None:
         """It was told that the node is gone."""
         self.gone = max(self.gone, self.history.last("gone", self.history.number(moment)))
-        self.refused_at = float("-inf")  # what is made anew was refused to nobody yet
 
 
 @dataclass(frozen=True, slots=True)

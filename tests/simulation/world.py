@@ -217,6 +217,7 @@ class World:
         sight.sequence = max(sight.sequence, change.sequence)
         if change.what == "deleted":
             sight.deleted(self.clock.boottime())
+            self.networks[change.key.account].refused_at.pop(change.key, None)  # nothing was refused of a new one yet
         self.seen[f"signal {change.what}"] += 1
 
     # -- others ----------------------------------------------------------------------------------------
