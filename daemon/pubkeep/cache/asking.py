@@ -136,6 +136,8 @@ async def _newest(
     """The newest `number`; one more is asked for, so that `more` is known. None: the service cut its answer."""
     listing = await client.items(key, ItemsQuery(max_items=number + 1), lambda got: take(got, None))
     items = listing.items
+    if len({item.id for item in items}) < len(items):
+        return None  # it lists an item twice
     if listing.rsm and listing.rsm.count is not None and len(items) < min(number + 1, listing.rsm.count):
         return None
     if len(items) > 1 and link.traits.reversed is None:

@@ -24,8 +24,11 @@ class Pages:
         return await apply(Listing(query, tuple(wire(each, "x") for each in ids), rsm, 1.0, 2.0))
 
 
-async def ask(*pages: tuple[list[str], int]) -> asking.Asked:
-    """The items after `a`."""
+AFTER = ItemsRequest(after="a")
+
+
+async def ask(request: ItemsRequest, *pages: tuple[list[str], int]) -> asking.Asked:
+    """What comes of this request."""
     link = Link(CacheSettings())
     link.learn(rsm=True)
 
@@ -33,16 +36,22 @@ async def ask(*pages: tuple[list[str], int]) -> asking.Asked:
         pass
 
     client: Any = Pages(*pages)
-    return await asking.ask(client, link, KEY, ItemsRequest(after="a"), feed, 1000)
+    return await asking.ask(client, link, KEY, request, feed, 1000)
 
 
 async def test_an_empty_page_after_an_item_that_moved_to_the_end_is_no_end() -> None:
-    asked = await ask((["a", "b"], 4), ([], 4))
+    asked = await ask(AFTER, (["a", "b"], 4), ([], 4))
 
     assert ([item.id for item in asked.items], asked.pages, asked.count) == (["b"], 2, None)
 
 
 async def test_pages_that_fit_to_the_count_are_all() -> None:
-    asked = await ask((["a", "b"], 3), (["c"], 3))
+    asked = await ask(AFTER, (["a", "b"], 3), (["c"], 3))
 
     assert ([item.id for item in asked.items], asked.pages, asked.count) == (["b", "c"], 2, 3)
+
+
+async def test_an_item_that_is_listed_twice_among_the_newest_is_given_once() -> None:
+    asked = await ask(ItemsRequest(max=2), (["a", "b", "b"], 3), (["a", "b"], 2))
+
+    assert [item.id for item in asked.items] == ["a", "b"]
