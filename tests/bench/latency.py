@@ -5,6 +5,9 @@ import asyncio
 import time
 from xml.etree import ElementTree as ET
 
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+
 from pubkeep_bridge.client import Account, Pubkeep
 from tests.bench.figures import line, ranked
 from tests.fixtures.author import PUBSUB, Author
@@ -22,6 +25,9 @@ async def latency(pubkeep: Pubkeep, account: Account, prosody: Prosody, service:
         pubsub = ET.Element(f"{PUBSUB}pubsub")
         ET.SubElement(pubsub, f"{PUBSUB}subscribe", {"node": NODE, "jid": bare.client.boundjid.full})
         await bare.iq("set", EXT, pubsub)
+        notified: asyncio.Queue[object] = asyncio.Queue()
+        event = MatchXPath("{jabber:client}message/{http://jabber.org/protocol/pubsub#event}event")
+        bare.client.register_handler(Callback("notifications", event, notified.put_nowait))
         signalled: dict[str, float] = {}
         arrived = asyncio.Event()
 
@@ -36,11 +42,10 @@ async def latency(pubkeep: Pubkeep, account: Account, prosody: Prosody, service:
         told, ours = [], []
         for number in range(EVENTS):
             name = f"told{number}"
-            while not bare.messages.empty():
-                bare.messages.get_nowait()
             started = time.perf_counter()
             await service.publish(name, str(number))
-            await bare.messages.get()
+            async with asyncio.timeout(10):
+                await notified.get()
             told.append(time.perf_counter() - started)
             async with asyncio.timeout(10):
                 while name not in signalled:
