@@ -9,17 +9,18 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
 from pubkeep_bridge.client import Account, Pubkeep
+from pubkeep_bridge.service.signals import PAUSE
 from tests.bench.figures import line, ranked
 from tests.fixtures.author import PUBSUB, Author
 from tests.fixtures.component import NODE, Remote
 from tests.fixtures.prosody import Prosody
 from tests.system.test_paging import EXT
 
-EVENTS = 200
+EVENTS = 60
 
 
 async def latency(pubkeep: Pubkeep, account: Account, prosody: Prosody, service: Remote) -> None:
-    """Of one event after the other, in a node that is synced."""
+    """Of single events in a node that is synced: what follows within PAUSE is merged into one signal."""
     await account.get_items(EXT, NODE, max=1)
     async with Author(prosody, "alice", "bare") as bare:
         pubsub = ET.Element(f"{PUBSUB}pubsub")
@@ -52,6 +53,7 @@ async def latency(pubkeep: Pubkeep, account: Account, prosody: Prosody, service:
                     arrived.clear()
                     await arrived.wait()
             ours.append(signalled[name] - started)
+            await asyncio.sleep(1.5 * PAUSE)
         watching.cancel()
     p50, p99, _ = ranked(ours)
     bare_p50, bare_p99, _ = ranked(told)
