@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pubkeep.cache.known import LEASE, Known, Node
 from pubkeep.clock import Clock
-from pubkeep.model import NodeKey, NodeState
+from pubkeep.model import Copy, NodeKey, NodeState
 
 
 def explain(
@@ -70,7 +70,8 @@ def _words(node: Node, doubt: str, state: NodeState) -> str:
     if node.hidden:
         return head + f"None is served: {node.record.reason}"
     if not doubt:
-        return head + "It is answered from the cache: the copy is whole, verified and subscribed."
+        what = "the copy is whole" if node.record.copy is Copy.WHOLE else "only the newest are kept"
+        return f"{head}It is answered from the cache: {what}, verified and subscribed."
     if doubt == LEASE:
         return (
             head + "It is answered from the cache after one round trip to the service, which was not heard of lately."

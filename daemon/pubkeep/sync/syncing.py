@@ -171,12 +171,12 @@ class Syncer(Part):
         self, node: Node, client: PubSubClient, progress: Progress, report: Report, *, trusted: bool
     ) -> Outcome:
         outcome = Outcome(proved=False)
-        limit = self._known.max_items(node)
         by = frozenset(Way(way) for way in node.proof.by) if node.proof is not None else frozenset[Way]()
         for attempt in range(AGAIN):
             if attempt:
                 await self._learn(node, client)  # the node's configuration may be what changed meanwhile
             report.missing, report.extra, report.different = [], [], []
+            limit = self._known.max_items(node)  # somebody may decide otherwise at any time
             if node.policy.max_items:
                 outcome = await self._lister.head(node, client, limit, report)
             else:
@@ -184,7 +184,7 @@ class Syncer(Part):
                 if outcome.listed:
                     outcome = await self._at_once(node, client, limit, progress, report, outcome)
                 if outcome.final:
-                    outcome = await self._lister.head(node, client, limit, report)
+                    outcome = await self._lister.head(node, client, self._known.max_items(node), report)
             if not outcome.again:
                 break
         if not outcome.proved:

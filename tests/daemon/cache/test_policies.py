@@ -102,6 +102,20 @@ async def test_more_items_wanted_again_are_fetched(bench: Bench) -> None:
     assert (await bench.read()).page.count == 3
 
 
+async def test_all_wanted_again_while_the_newest_are_listed_are_fetched(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+
+    async def decided() -> None:
+        await bench.cache.set_policy(KEY, Policy())
+
+    bench.service.between = decided
+    await bench.synchronise()
+    await bench.undoubted()
+
+    assert (await bench.read(freshness="cache")).page.count == 3
+
+
 async def test_max_age_decides_how_old_a_proof_may_be(bench: Bench) -> None:
     await bench.cache.set_policy(KEY, Policy(max_age=86400))
     assert (await bench.read()).source == "cache"
