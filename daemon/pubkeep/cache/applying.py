@@ -129,9 +129,7 @@ class Applier(Committer):
         new_items, digests = await self.convert(node, full, {} if moves else held)
         if not same():
             return
-        head = node.record.copy is Copy.HEAD and node.link.order != "publish" and not event.delayed
-        if head and any(item.id not in held for item in event.items):
-            node.punch("an item came of which nobody knows whether it is one of the newest")
+        if not event.delayed and self._beside_head(node, [item.id for item in event.items], held):
             return
         for item in event.items:
             known, told = held.get(item.id), digests.get(item.id)
@@ -154,6 +152,14 @@ class Applier(Committer):
         node.changed()
         if not event.delayed:
             await self.write(node, same, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
+
+    @staticmethod
+    def _beside_head(node: Node, ids: Sequence[str], held: Collection[str]) -> bool:
+        """Whether nobody knows if what changed is one of the newest, which are all that is kept: then it is a hole."""
+        if node.record.copy is not Copy.HEAD or node.link.order == "publish" or set(ids) <= set(held):
+            return False
+        node.punch("an item came of which nobody knows whether it is one of the newest")
+        return True
 
     async def _behind(self, node: Node, item_id: str) -> list[str]:
         """The ids that follow this one here."""
@@ -286,6 +292,9 @@ class Applier(Committer):
             not (last and last.at >= confirmation.sent_at) and not node.hidden and confirmation.sent_at > node.ended_at
         ):
             held = await self._store.digests(node.record.number, [item.id])
+            if self._beside_head(node, [item.id], held):
+                self.verify(node)
+                return
             placed = item.id not in held or node.link.order != "creation"
             raced = node.settle.covered_since(item.id, confirmation.sent_at)  # by an answer that may be the newer one
             if placed and (raced or node.settle.placed_since(confirmation.sent_at)):

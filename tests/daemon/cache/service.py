@@ -71,6 +71,8 @@ class FakeService:
         """Ids that it neither takes nor deletes."""
         self.silent: Literal["", "lost", "done"] = ""
         """Writes are not answered; they came too late, or were done all the same."""
+        self.moves = True
+        """An item that we overwrite moves to the end."""
         self.stuck = False
         """It does not even fail to answer."""
         self.writes = 0
@@ -140,7 +142,8 @@ class FakeService:
         self.options.append(options)
 
         def do() -> None:
-            self.items_held.pop(item_id, None)
+            if self.moves:
+                self.items_held.pop(item_id, None)
             self.items_held[item_id] = xml.partition("title>")[2].partition("<")[0]
 
         return await self._write(do, apply, item_id)

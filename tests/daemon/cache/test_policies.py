@@ -8,7 +8,7 @@ import pytest
 from pubkeep.errors import Conflict
 from pubkeep.model import Policy
 from pubkeep.questions import NodeFilter
-from tests.daemon.cache.conftest import Bench
+from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY, wire
 
 OTHER = KEY._replace(node="nobody:knows:this")
@@ -100,6 +100,17 @@ async def test_more_items_wanted_again_are_fetched(bench: Bench) -> None:
     await bench.settled()
 
     assert (await bench.read()).page.count == 3
+
+
+async def test_an_older_item_that_we_publish_again_is_not_taken_for_one_of_the_newest(bench: Bench) -> None:
+    bench.service.moves = False
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+
+    await bench.cache.writer.publish(KEY, [ENTRY.format("again")], ids=["a"])
+    await kept_as(bench, "partial")
+
+    assert [row.id for row in (await bench.read(max=2)).page.items] == ["b", "c"]
 
 
 async def test_all_wanted_again_while_the_newest_are_listed_are_fetched(bench: Bench) -> None:
