@@ -122,7 +122,6 @@ class Applier(Committer):
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
         same = node.unended()
-        learn_order(node, event.at)
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
@@ -364,15 +363,3 @@ class Applier(Committer):
             await self.save(node, always, analysis=analysis)
             if node.unwanted:
                 self.unwanted(node)
-
-
-def learn_order(node: Node, now: float, listed: Sequence[str] = ()) -> None:
-    """Learn the order of the service from what its last listing showed, when that holds (order.py).
-
-    Args:
-        listed: ids of the service, all or the newest, oldest first, where one was just taken.
-    """
-    node.settle.lesson.listed(listed, now)
-    order = node.settle.lesson.learnt(now, node.settle.fan_out)
-    if order and not node.link.order:
-        node.link.learn(order=order)

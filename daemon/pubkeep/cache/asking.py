@@ -135,16 +135,14 @@ async def _newest(
 ) -> Asked | None:
     """The newest `number`; one more is asked for, so that `more` is known. None: the service cut its answer."""
     listing = await client.items(key, ItemsQuery(max_items=number + 1), lambda got: take(got, None))
-    items = listing.items
-    if len({item.id for item in items}) < len(items):
-        return None  # it lists an item twice
+    items = tuple({item.id: item for item in listing.items}.values())  # each once, whatever it lists
     if listing.rsm and listing.rsm.count is not None and len(items) < min(number + 1, listing.rsm.count):
         return None
     if len(items) > 1 and link.traits.reversed is None:
         one = await client.items(key, ItemsQuery(max_items=1), lambda got: take(got, None))
         again = await client.items(key, ItemsQuery(max_items=number + 1), lambda got: take(got, None))
         ends = [item.id for item in one.items]
-        quiet = [item.id for item in again.items] == [item.id for item in items]
+        quiet = [item.id for item in again.items] == [item.id for item in listing.items]
         if not quiet or ends not in ([items[0].id], [items[-1].id]):
             return None  # something came in between: the whole list shows the order
         link.learn(reversed=ends == [items[0].id])

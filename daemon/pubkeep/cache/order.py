@@ -3,7 +3,7 @@
 
 Where an overwritten item moves to the end, a listing shows it behind what stood behind it before; where it stays, not.
 Other changes that nobody had told yet may have moved those, too. So what a listing shows holds when the service had the
-time to tell them (`fan_out`) and told nothing.
+time to tell them (`fan_out`), told nothing, and the subscription still stands.
 """
 
 from collections.abc import Collection, Sequence

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from pubkeep.cache.applying import OTHER_ORDER, Applier, learn_order
+from pubkeep.cache.applying import OTHER_ORDER, Applier
 from pubkeep.cache.committing import BATCH
 from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools
@@ -242,7 +242,7 @@ class Lister(Part):
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:
-            learn_order(node, walk.taken_at, walk.ids)
+            node.settle.lesson.listed(walk.ids, walk.taken_at)
         removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
         report.extra += removals
         if not walk.ids and len(removals) >= EMPTIED and not self._seen_empty(node, walk.sent_at):

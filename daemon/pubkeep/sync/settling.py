@@ -3,10 +3,11 @@
 
 from collections.abc import Mapping
 
-from pubkeep.cache.applying import Applier, learn_order
+from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS
+from pubkeep.errors import PubkeepError
 from pubkeep.model import Copy, ItemsQuery, Listing
 from pubkeep.sync.listing import Lister
 
@@ -30,12 +31,26 @@ class Settler(Part):
         """
         if node.record.copy is Copy.NONE:
             return True  # the synchronisation decides
-        learn_order(node, self._clock.boottime())
+        await self._learn_order(node)
         if ids := node.settle.due(self._clock.boottime()):
             await self._ids(node, ids)
         if ids := node.settle.order_due(self._clock.boottime()):
             return len(ids) < HEAD and await self._order(node, ids)
         return True
+
+    async def _learn_order(self, node: Node) -> None:
+        """Believe what a listing showed of the order, if nothing could be told meanwhile without our hearing of it."""
+        due = node.settle.lesson.due(node.settle.fan_out)
+        if due is None or due > self._clock.boottime():
+            return
+        endings = node.endings
+        try:
+            states = await self._sessions.client(node.key.account).subscriptions(node.key)
+        except PubkeepError:
+            states = ()
+        order = node.settle.lesson.learnt(self._clock.boottime(), node.settle.fan_out)
+        if order and "subscribed" in states and endings == node.endings and not node.link.order:
+            node.link.learn(order=order)
 
     async def _ids(self, node: Node, ids: list[str]) -> None:
         same = node.unended()
@@ -117,7 +132,7 @@ class Settler(Part):
                     node.settle.doubt(item_id, listing.taken_at)
                 fits = True
                 return
-            learn_order(node, listing.taken_at, head)
+            node.settle.lesson.listed(head, listing.taken_at)
             overwrote = node.settle.lesson.overwrote
             if overwrote and not node.link.order and overwrote not in head:
                 return  # once for each service: the whole list shows its order

@@ -14,6 +14,7 @@ DENIED = "NotAllowed NotAllowed NotAllowed NotAllowed"
 GONE = "NotFound NotFound NotFound NotFound"
 
 ABSENT = "there is no such node"
+BESIDE = "an item came of which nobody knows whether it is one of the newest"
 CONFIGURED = "the node's configuration changed"
 DELETED = "deleted"
 EMPTY = "not fetched whole yet"

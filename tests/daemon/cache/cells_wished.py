@@ -3,6 +3,7 @@
 
 from tests.daemon.cache.cells import (
     ASKED,
+    BESIDE,
     COPY,
     DELETED,
     DENIED,
@@ -23,7 +24,15 @@ CELLS: dict[str, dict[str, Then]] = {
         "ignored": Then("unknown", ASKED, sent="publish z"),
         "syncing": Then("synced", COPY, held="abcz", sent="publish z"),
         "synced": Then("synced", COPY, held="abcz", sent="publish z"),
-        "partial": Then("partial", PART, held="bcz", sent="publish z"),
+        "partial": Then(
+            "syncing",
+            PART,
+            BESIDE,
+            held="bc",
+            sent="publish z, subscriptions, newest 3",
+            later="partial",
+            later_held="cz",
+        ),
         "stale": Then("stale", STALE, OLD, held="abcz", sent="publish z"),
         "error": Then(
             "error",
