@@ -138,10 +138,14 @@ class Applier(Committer):
             placed = usable and (known is None or node.link.order != "creation")
             node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
             sample(node, item.id, event.at, usable=usable)
-            if known is not None and known != told and not node.link.order:
+            if usable and known is not None and known != told and not node.link.order:
                 node.settle.overwritten(item.id, await self._behind(node, item.id), event.at)
             elif placed and known == told and not node.link.order:
                 node.settle.doubt_order(item.id)  # published again, or told twice
+            elif not (usable or event.delayed or known is None or node.link.order == "creation"):
+                node.settle.doubt_order(
+                    item.id
+                )  # what it is now shows when it is asked for by id; where it is, does not
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
             expected = event.delayed or node.record.copy is Copy.HEAD

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from pubkeep.errors import NotAllowed, NotFound, StorageFull, Unavailable
-from pubkeep.model import EventKind, WireItem
+from pubkeep.model import EventKind, NodeEvent, WireItem
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, FakeService, wire
 
@@ -142,6 +142,30 @@ async def test_an_item_published_again_unchanged_while_it_is_listed_stands_where
     await bench.undoubted()
 
     assert await bench.state() == ("cache", [("c", "3"), ("a", "moved"), ("b", "2")])
+
+
+async def test_old_news_show_nothing_of_the_order(bench: Bench) -> None:
+    await asyncio.sleep(2 * FAN_OUT)  # no listing covers what comes
+    old = NodeEvent(KEY, EventKind.ITEMS, bench.clock.boottime(), (wire("a", "old"),), delayed=True)
+    bench.service.inbox.put(KEY, lambda: bench.cache.handle(old))
+
+    await bench.service.drained(KEY)
+    await bench.undoubted()
+    await asyncio.sleep(2 * FAN_OUT)
+
+    assert bench.cache.explain(KEY)["order"] == "unknown"
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3")])
+
+
+async def test_an_item_published_again_without_its_payload_may_have_moved(bench: Bench) -> None:
+    await asyncio.sleep(2 * FAN_OUT)  # no listing covers what comes
+    bench.service.publish_elsewhere("b", "2", told=False)
+    bench.service.tell(WireItem("b", "", Element("{http://jabber.org/protocol/pubsub}item", {"id": "b"})))
+
+    await bench.service.drained(KEY)
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [("a", "1"), ("c", "3"), ("b", "2")])
 
 
 async def test_an_item_published_again_unchanged_may_have_moved(bench: Bench) -> None:
