@@ -128,6 +128,8 @@ class Applier(Committer):
         new_items, digests = await self.convert(node, full, {} if moves else held)
         if not same():
             return
+        if not {*event.retracted, *(item.id for item in event.items)} <= held.keys():
+            node.older = False  # it may have been the only one of those that are not kept
         if not event.delayed and self._beside_head(node, [item.id for item in event.items], held):
             return
         for item in event.items:
@@ -295,6 +297,7 @@ class Applier(Committer):
             not (last and last.at >= confirmation.sent_at) and not node.hidden and confirmation.sent_at > node.ended_at
         ):
             held = await self._store.digests(node.record.number, [item.id])
+            node.older = node.older and item.id in held
             if self._beside_head(node, [item.id], held):
                 self.verify(node)
                 return
@@ -319,6 +322,7 @@ class Applier(Committer):
             node.changed()
         else:
             raced = node.settle.covered_since(item_id, confirmation.sent_at)
+            node.older = node.older and bool(await self._store.digests(node.record.number, [item_id]))
             node.settle.event(item_id, None, confirmation.taken_at, own=True)
             if raced and await self._store.digests(node.record.number, [item_id]):
                 node.settle.doubt(item_id, confirmation.taken_at)

@@ -276,13 +276,19 @@ def fit(page: Page, request: ItemsRequest) -> Page:
     return Page(cut, True, False, cut[0].id, cut[-1].id, index, page.count, page.unknown, page.sequence)
 
 
-def inside(page: Page, request: ItemsRequest) -> Page | None:
-    """The page, if all that the request names is among the newest items, without a gap; else None."""
+def inside(page: Page, request: ItemsRequest, *, older: bool) -> Page | None:
+    """The page, if all that the request names is among the newest items, without a gap; else None.
+
+    Args:
+        older: there are items before the oldest that is kept; else nobody knows whether there are.
+    """
     if request.ids is not None:
         return None if page.unknown else page
     if request.index is not None:
         return None
     if not request.after and len(page.items) < (DEFAULT_MAX if request.max is None else request.max):
+        return None
+    if not (request.after or page.more or older):
         return None
     return replace(page, index=None, count=None, more=page.more or not request.after)
 

@@ -92,6 +92,8 @@ class Node:
     """Kinds of change that meta-data or configuration promise to tell (traits.py)."""
     described_epoch: int = -1
     """The epoch in which the node's meta-data were read."""
+    older: bool = True
+    """Where only the newest are kept: whether there surely are others, as their listing showed."""
     emptied_at: float | None = None
     """When a listing first had nothing of a node of ten items or more."""
     resubscribed_at: float = float("-inf")

@@ -159,7 +159,7 @@ class Reader(Part):
                 found = await self._page(node, request)
                 if node.version != version:
                     continue  # something was committed or came into doubt meanwhile
-                page = found if node.record.copy is Copy.WHOLE else asking.inside(found, request)
+                page = found if node.record.copy is Copy.WHOLE else asking.inside(found, request, older=node.older)
                 if page is None:
                     return None
                 node.keep_page(request, page)
@@ -209,7 +209,7 @@ class Reader(Part):
             doubt = doubt or RESTLESS
         if node.hidden:
             raise self._refusal(node)  # it was learnt meanwhile
-        held = page if node.record.copy is Copy.WHOLE else asking.inside(page, request)
+        held = page if node.record.copy is Copy.WHOLE else asking.inside(page, request, older=node.older)
         if held is None or node.record.copy is Copy.NONE:
             page = replace(page, complete=False, index=None, count=None)
             return self._answer(node, page, verified_at, doubt or "only the newest items are held")

@@ -113,6 +113,19 @@ async def test_an_older_item_that_we_publish_again_is_not_taken_for_one_of_the_n
     assert [row.id for row in (await bench.read(max=2)).page.items] == ["b", "c"]
 
 
+async def test_where_the_last_of_the_older_items_went_there_are_no_more(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+    before = await bench.read(max=2)
+
+    del bench.service.items_held["a"]
+    bench.service.tell(retracted=("a",))
+    after = await bench.read(max=2)
+
+    assert (before.source, before.page.more) == ("cache", True)
+    assert ([row.id for row in after.page.items], after.page.more) == (["b", "c"], False)
+
+
 async def test_all_wanted_again_while_the_newest_are_listed_are_fetched(bench: Bench) -> None:
     await bench.cache.set_policy(KEY, Policy(max_items=2))
     await kept_as(bench, "partial")
