@@ -8,7 +8,7 @@ import pytest
 from pubkeep.errors import Conflict
 from pubkeep.model import Policy
 from pubkeep.questions import NodeFilter
-from tests.daemon.cache.conftest import ENTRY, Bench
+from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, wire
 
 OTHER = KEY._replace(node="nobody:knows:this")
@@ -117,6 +117,7 @@ async def test_where_the_last_of_the_older_items_went_there_are_no_more(bench: B
     await bench.cache.set_policy(KEY, Policy(max_items=2))
     await kept_as(bench, "partial")
     before = await bench.read(max=2)
+    await asyncio.sleep(2 * FAN_OUT)  # no listing covers what comes
 
     del bench.service.items_held["a"]
     bench.service.tell(retracted=("a",))
