@@ -33,6 +33,16 @@ def test_the_same_seed_gives_the_same_history_whatever_the_hash_seed() -> None:
 
 
 @pytest.mark.slow
+def test_three_hundred_histories_are_right() -> None:
+    campaign = Campaign(start=0, least=300, seconds=0.0)
+    campaign.run()
+
+    print(f"{campaign.ran} histories in {campaign.took:.0f} s")
+    assert campaign.ran >= 300
+    assert campaign.failures == []
+
+
+@pytest.mark.slow
 def test_what_a_long_run_kept_is_right_still_and_the_same_where_nothing_changed() -> None:
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in [SOAK] if path.exists()]
 
