@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pubkeep.model import NodeState
+from pubkeep.model import NodeKey, NodeState
 from pubkeep_bridge.client import Account
 from tests.fixtures.author import Author
 from tests.fixtures.backend import Backend
@@ -83,6 +83,11 @@ async def test_a_contacts_node_is_kept_and_goes_with_the_contact(world: World, e
     await until(forgotten)
 
 
+def unwanted(reader: Backend, key: NodeKey) -> list[str]:
+    """What was sent of nodes that nobody wants; one that is wanted may show itself before it is subscribed."""
+    return [each for each in reader.cache.explain(key)["account_dropped"] if each.endswith("unwanted")]  # type: ignore[attr-defined]
+
+
 @on_every_server
 async def test_only_what_an_analyser_wants_is_sent_to_us_and_what_another_one_wants_from_then_on(
     server: Server, elsewhere: Author
@@ -93,7 +98,7 @@ async def test_only_what_an_analyser_wants_is_sent_to_us_and_what_another_one_wa
             await elsewhere.publish(alice.jid, node, "one", "<thing xmlns='urn:x'/>")
         await elsewhere.publish(alice.jid, BLOG, "one", entry(1))
         await alice.synced("", BLOG)
-        before = alice.state("", "urn:test:first"), alice.cache.explain(key)["account_dropped"]
+        before = alice.state("", "urn:test:first"), unwanted(alice, key)
 
         declaration = {"name": "first", "type": "first", "node": "urn:test:first", "to_sync": True}
         alice.analysers.register_analyser(declaration)
@@ -108,7 +113,7 @@ async def test_only_what_an_analyser_wants_is_sent_to_us_and_what_another_one_wa
 
         assert before == (NodeState.UNKNOWN, [])
         assert alice.state("", "urn:test:second") is NodeState.UNKNOWN
-        assert alice.cache.explain(key)["account_dropped"] == []
+        assert unwanted(alice, key) == []
 
 
 async def test_who_is_no_contact_is_not_listened_to(world: World, bob: Author, elsewhere: Author) -> None:
