@@ -145,9 +145,8 @@ class Applier(Committer):
             elif placed and known == told and not node.link.order:
                 node.settle.doubt_order(item.id)  # published again, or told twice
             elif not (usable or event.delayed or known is None or node.link.order == "creation"):
-                node.settle.doubt_order(
-                    item.id
-                )  # what it is now shows when it is asked for by id; where it is, does not
+                # what it is now shows when it is asked for by id; where it stands does not
+                node.settle.doubt_order(item.id)
         for item_id in event.retracted:
             last = node.settle.last_event(item_id)
             expected = event.delayed or node.record.copy is Copy.HEAD
