@@ -20,6 +20,7 @@ from pubkeep.questions import ItemsRequest, Page
 from pubkeep.slices import Slices
 from pubkeep.sync import strategies
 from pubkeep.sync.pager import Pager
+from pubkeep.sync.proofs import Way
 from pubkeep.uri import item_uri
 
 DEFAULT_MAX = 50
@@ -194,12 +195,20 @@ async def _part_of_all(
             if not pages:
                 raise
             raise _Changed([]) from None  # the item to go on after is gone, not the node
+        except NotSupported:
+            if query.rsm_max is None:
+                raise
+            link.distrust((Way.PAGES, Way.COUNT))
+            raise _Changed([]) from None
     if pager.cut or (pager.fault and len(pager.ids) <= max_items):
         raise _Changed([])
     if pager.fault:
         raise LimitExceeded(f"{key.node} at {key.service}: {pager.fault}")
     if pager.order is not None:
         items.reverse()
+    exact = not pager.doubt(())  # what was told meanwhile is of the next answer
+    if not exact and pager.pages > 1:
+        pages = pager.pages  # an empty page may be empty because the item moved after which it begins
     number = request.max if request.max is not None else DEFAULT_MAX
     ids = [item.id for item in items]
     for anchor in (request.before, request.after):
@@ -218,9 +227,6 @@ async def _part_of_all(
     part = items[start : start + number]
     forward = bool(request.after) or request.index is not None
     more = start + number < len(items) if forward else start > 0
-    exact = not pager.doubt(())  # what was told meanwhile is of the next answer
-    if not exact and pager.pages > 1:
-        pages = pager.pages  # an empty page may be empty because the item moved after which it begins
     assert pager.sent_at is not None
     return Asked(
         tuple(part), more, pager.sent_at, start if exact and part else None, len(items) if exact else None, pages

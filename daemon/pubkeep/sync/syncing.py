@@ -24,6 +24,8 @@ WAITING = ("pending", "unconfigured")
 """States of a subscription that somebody else has to decide about (XEP-0060 4.2): asking again would make another."""
 PROBED = 20
 """So many of the newest are asked for in another order."""
+NOT_KEPT = "persistent-items"
+"""Named where the service keeps no items of the node (XEP-0060 6.5.9.6); else the way of asking is refused."""
 LISTS = frozenset((Way.AT_ONCE, Way.PAGES))
 AGAIN = 3
 """So often a walk that the node's own changes spoiled is begun anew at once."""
@@ -180,7 +182,7 @@ class Syncer(Part):
             if node.policy.max_items:
                 outcome = await self._lister.head(node, client, limit, report)
             else:
-                outcome = await self._lister.whole(node, client, limit, progress, report)
+                outcome = await self._whole(node, client, limit, progress, report)
                 if outcome.listed:
                     outcome = await self._at_once(node, client, limit, progress, report, outcome)
                 if outcome.final:
@@ -194,6 +196,15 @@ class Syncer(Part):
         elif trusted and outcome.proved and report.reordered:
             node.link.learn(order="")  # it does not keep the order that it showed
         return outcome
+
+    async def _whole(self, node: Node, client: PubSubClient, limit: int, progress: Progress, report: Report) -> Outcome:
+        try:
+            return await self._lister.whole(node, client, limit, progress, report)
+        except NotSupported as error:
+            if not node.link.paged or NOT_KEPT in str(error):
+                raise
+            node.link.distrust((Way.PAGES, Way.COUNT))
+            return await self._lister.whole(node, client, limit, progress, report)
 
     async def _at_once(
         self,
