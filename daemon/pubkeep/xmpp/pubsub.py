@@ -61,9 +61,20 @@ class PubSub:
     # -- items -----------------------------------------------------------------------------------
 
     async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[T]]) -> T:
-        """Ask for items (XEP-0060 6.5, with XEP-0059 and XEP-0413)."""
+        """Ask for items (XEP-0060 6.5, with XEP-0059 and XEP-0413), as one subscriber of several where it is wanted."""
+        try:
+            return await self._items(node, query, apply, "")
+        except Refused as error:
+            if "subid-required" not in str(error):
+                raise
+            ours = [each.subid for each in await self._own_subscriptions(node) if each.state == "subscribed"]
+            if not ours:
+                raise
+            return await self._items(node, query, apply, ours[0])
+
+    async def _items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[T]], subid: str) -> T:
         pubsub = ET.Element(f"{PUBSUB}pubsub")
-        asked = ET.SubElement(pubsub, f"{PUBSUB}items", {"node": node.node})
+        asked = ET.SubElement(pubsub, f"{PUBSUB}items", {"node": node.node} | ({"subid": subid} if subid else {}))
         if query.max_items is not None:
             asked.set("max_items", str(query.max_items))
         for item_id in query.ids:
