@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pubkeep.cache import asking
 from pubkeep.cache.applying import Applier
+from pubkeep.cache.barrier import barrier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.passed import Passed
@@ -181,11 +182,10 @@ class Reader(Part):
             client = self._sessions.client(node.key.account)
             epoch = node.link.epoch
             async with asyncio.timeout(BARRIER):
-                states = await client.subscriptions(node.key)
+                stands = await barrier(node, client)
         except (PubkeepError, TimeoutError):
             return None
-        if epoch == node.link.epoch and "subscribed" not in states:
-            node.unsubscribe(states[0] if states else "none")
+        if not stands:
             self._planner.want(node)
         as_of = await self._arrived(node)
         return as_of if epoch == node.link.epoch else None
