@@ -138,19 +138,19 @@ class Applier(Committer):
                 continue  # a copy of the last item, as some services send at subscription
             usable = told is not None and not event.delayed and PAYLOADS not in node.link.traits.distrusted
             placed = usable and (known is None or node.link.order != "creation")
-            node.settle.event(item.id, told, event.at, usable=usable, placed=placed, same=usable and told == known)
+            same_value = usable and told == known
+            node.settle.event(item.id, told or b"", event.at, usable=usable, placed=placed, same=same_value)
             sample(node, item.id, event.at, usable=usable)
             if usable and known is not None and known != told and not node.link.order:
-                node.settle.overwritten(item.id, await self._behind(node, item.id), event.at)
+                await self._overwritten(node, item.id, event.at)
             elif placed and known == told and not node.link.order:
                 node.settle.doubt_order(item.id)  # published again, or told twice
             elif not (usable or event.delayed or known is None or node.link.order == "creation"):
                 # what it is now shows when it is asked for by id; where it stands does not
                 node.settle.doubt_order(item.id)
         for item_id in event.retracted:
-            last = node.settle.last_event(item_id)
-            expected = event.delayed or node.record.copy is Copy.HEAD
-            if item_id not in held and not expected and not (last and last.digest is None):
+            expected = event.delayed or node.record.copy is Copy.HEAD or node.settle.last_event(item_id) is not None
+            if item_id not in held and not expected:
                 node.punch("an item that is not held was retracted")
             node.settle.event(item_id, None, event.at, usable=not event.delayed)
         node.changed()
@@ -165,10 +165,11 @@ class Applier(Committer):
         node.punch("an item came of which nobody knows whether it is one of the newest")
         return True
 
-    async def _behind(self, node: Node, item_id: str) -> list[str]:
-        """The ids that follow this one here."""
-        held = list(await self._store.digests(node.record.number))
-        return held[held.index(item_id) + 1 :] if item_id in held else []
+    async def _overwritten(self, node: Node, item_id: str, since: float) -> None:
+        """An item that is held has another payload now; it shows the order, if it surely was there before."""
+        held = list(await self._store.digests(node.record.number)) if self._known.certain(node) else []
+        behind = held[held.index(item_id) + 1 :] if item_id in held else []
+        node.settle.overwritten(item_id, behind, since)
 
     async def gone(self, node: Node, words: str) -> None:
         """The service has no such node (any more): the rows go, the name stays known as gone."""
@@ -308,7 +309,7 @@ class Applier(Committer):
             if raced and held.get(item.id) != item.digest:
                 node.settle.doubt(item.id, confirmation.taken_at)
             if item.id in held and not node.link.order:
-                node.settle.overwritten(item.id, await self._behind(node, item.id), confirmation.sent_at)
+                await self._overwritten(node, item.id, confirmation.sent_at)
             await self._write_own(node, same, [item], moves=node.link.order == "publish")
         self.settle(node)
 
@@ -321,9 +322,10 @@ class Applier(Committer):
             node.changed()
         else:
             raced = node.settle.covered_since(item_id, confirmation.sent_at)
-            node.older = node.older and bool(await self._store.digests(node.record.number, [item_id]))
+            held = bool(await self._store.digests(node.record.number, [item_id]))
+            node.older = node.older and held
             node.settle.event(item_id, None, confirmation.taken_at, own=True)
-            if raced and await self._store.digests(node.record.number, [item_id]):
+            if raced and held:
                 node.settle.doubt(item_id, confirmation.taken_at)
             await self._write_own(node, same, [], removals=[item_id])
         self.settle(node)

@@ -152,6 +152,7 @@ class Node:
         self.holes += 1
         self.counts["holes"] += 1
         self.hole = reason
+        self.settle.lesson.drop()
         self.changed()
 
     def subscribe(self, state: str, endings: int) -> bool:
@@ -175,6 +176,7 @@ class Node:
         """Nobody tells us of changes any more."""
         self.subscription, self.subscribed_epoch = words, -1
         self.endings += 1
+        self.settle.lesson.drop()
         self.changed()
 
     def kept_page(self, request: ItemsRequest) -> Page | None:
@@ -292,6 +294,9 @@ class Known:
         """What was proved before proves nothing now."""
         link.epoch += 1
         link.as_of = None
+        for node in self._nodes.values():
+            if node.link is link:
+                node.settle.lesson.drop()
 
     def answered(self, account: str, service: str, sent_at: float) -> None:
         """The service answered a request sent then: what it had told before is here, but for the last `fan_out`."""
@@ -317,6 +322,10 @@ class Known:
         if node.record.copy is Copy.NONE or node.hidden or node.hole or proof is None:
             return True
         return self._too_old(node, proof, self._clock.boottime()) or proof.epoch != node.link.epoch
+
+    def certain(self, node: Node) -> bool:
+        """Whether the copy, doubts apart, is what the service had and told until now."""
+        return not self.needs_proof(node) and node.subscribed_epoch == node.link.epoch
 
     def grows_old(self, node: Node, seconds: float) -> bool:
         """Whether its proof, which holds now, will have become too old in so many seconds."""

@@ -27,6 +27,10 @@ class Lesson:
         """The last event gave a held item another payload; `behind` are those that surely stood behind it before."""
         self.overwrote, self._behind = item_id, frozenset(behind)
 
+    def drop(self) -> None:
+        """Something may have happened that nobody told: nothing can be learnt of what was seen so far."""
+        self.overwrote, self._shown = "", None
+
     def forget(self, at: float, fan_out: float) -> None:
         """Something else changed: nothing can be learnt of what was shown less than `fan_out` ago."""
         self.overwrote = ""

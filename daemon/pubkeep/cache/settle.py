@@ -34,6 +34,8 @@ MAX_ATTEMPTS = 5
 class _Doubt:
     named_at: float
     attempts: int = 0
+    shown: bool = False
+    """An answer that did not decide about it had it."""
 
 
 class Said(NamedTuple):
@@ -41,7 +43,7 @@ class Said(NamedTuple):
 
     at: float
     digest: bytes | None
-    """None: it was retracted."""
+    """None: it was retracted; empty: it was published, with a payload or value that nobody knows."""
     placed: bool
     """It put the id at the end of the order."""
 
@@ -82,7 +84,7 @@ class Settle:
         """An event named this id.
 
         Args:
-            digest: of its payload, None for a retraction.
+            digest: of its payload, empty where it showed none, None for a retraction.
             usable: it has a payload and is neither delayed nor wrapped.
             placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
             same: it says what is held already: it cannot contradict an answer.
@@ -152,6 +154,7 @@ class Settle:
         }
         for item_id in racing:
             self.doubt(item_id, self._named[item_id].at)
+            self._doubts[item_id].shown = item_id in shown
         self._covered = [entry for entry in self._covered if taken_at - entry[0] < REMEMBERED]
         if self.fan_out:
             self._covered.append((taken_at, None if ids is None else frozenset(ids)))
@@ -207,6 +210,14 @@ class Settle:
     def last_event(self, item_id: str) -> Said | None:
         """What the last event said of the id; None if none came lately."""
         return self._named.get(item_id)
+
+    def expects(self, item_id: str, *, held: bool) -> bool:
+        """Whether an item is thought to be there: it is held, or an answer showed it; and no event retracted it since.
+
+        A delayed event alone may name what went long ago.
+        """
+        last, doubt = self._named.get(item_id), self._doubts.get(item_id)
+        return (held or (doubt is not None and doubt.shown)) and not (last and last.digest is None)
 
     def named_since(self, moment: float) -> frozenset[str]:
         """The ids that events named at or after this moment."""

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 
 from pubkeep.cache.applying import Applier
+from pubkeep.cache.barrier import barrier
 from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS
@@ -43,13 +44,12 @@ class Settler(Part):
         due = node.settle.lesson.due(node.settle.fan_out)
         if due is None or due > self._clock.boottime():
             return
-        endings = node.endings
         try:
-            states = await self._sessions.client(node.key.account).subscriptions(node.key)
+            stands = await barrier(node, self._sessions.client(node.key.account))
         except PubkeepError:
-            states = ()
+            stands = False
         order = node.settle.lesson.learnt(self._clock.boottime(), node.settle.fan_out)
-        if order and "subscribed" in states and endings == node.endings and not node.link.order:
+        if order and stands and not node.link.order:
             node.link.learn(order=order)
 
     async def _ids(self, node: Node, ids: list[str]) -> None:
@@ -78,9 +78,10 @@ class Settler(Part):
             if new_items or removals:
                 node.decided_at = listing.taken_at
                 node.settle.lesson.forget(listing.taken_at, node.settle.fan_out)
-                said = [node.settle.last_event(i) for i in removals]
-                if any(each is None or each.digest is not None for each in said):
-                    node.punch("an item was gone without a word")
+            missing = [i for i in ids if i not in shown and i not in racing]
+            if any(node.settle.expects(i, held=i in held) for i in missing):
+                node.punch("an item was gone without a word")
+            if new_items or removals:
                 await self._applier.write(node, same, new_items, removals=removals)
             node.settle.settled(i for i in ids if i not in racing)  # now that it is stored
             node.changed()
