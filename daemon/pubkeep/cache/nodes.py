@@ -45,6 +45,7 @@ class Nodes(Part):
         name = await self._sessions.client(key.account).create_node(key, config)
         self._reader.forget_refusal(key._replace(node=name))
         if (node := self._known.node(key._replace(node=name))) is not None and node.hidden:
+            await self._applier.gone(node, f"{words(key)}: created anew by you")  # what is held is of another one
             await self._applier.reveal(node)
             self._scheduler.want(node, urgent=True)
         return name

@@ -178,9 +178,14 @@ class Writer(Part):
                 return 0  # somebody else was faster
             number = node.record.items
             node.punch("it is being forgotten")  # who reads between the commit and its end sees an empty table
-            applied = await self._applier.commit(
-                node, always, lambda record: self._store.forget_node(record.number, kind)
-            )
+            try:
+                applied = await self._applier.commit(
+                    node, always, lambda record: self._store.forget_node(record.number, kind)
+                )
+            except PubkeepError:  # it stays, and stays true
+                node.unsubscribe("ended, since it was to be forgotten")
+                self._scheduler.want(node)
+                raise
             self._known.drop(node)
         self._scheduler.drop(node)  # who wished for it meanwhile
         self._reader.forget_refusal(key)

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from pubkeep.cache.applying import Applier
+from pubkeep.cache.barrier import barrier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
@@ -178,7 +179,9 @@ class Scheduler(Part):
 
     def _again(self, node: Node) -> None:
         """Nobody waits for the synchronisation of a node any more; what had to be proved before still has to."""
-        if node.record.copy is not Copy.NONE and self._known.needs_proof(node):
+        if node.record.copy is Copy.NONE and not node.record.items and node.record.wanted_by == "request":
+            self._applier.unwanted(node)  # who wanted it does not
+        elif node.record.copy is not Copy.NONE and self._known.needs_proof(node):
             node.next_attempt = self._clock.boottime() + FIRST_DELAY
 
     # -- work ------------------------------------------------------------------------------------
@@ -338,7 +341,7 @@ class Scheduler(Part):
             if await self._settler.settle(node):
                 await self._keep_traits(node)
                 self.settle(node)
-                if node.settle.exhausted or node.hole:
+                if node.settle.exhausted or node.hole or node.subscribed_epoch != node.link.epoch:
                     self.want(node)
                 return
             node.punch("the order of the newest items could not be settled")
@@ -382,11 +385,9 @@ class Scheduler(Part):
 
     async def _barrier(self, node: Node) -> None:
         try:
-            states = await self._sessions.client(node.key.account).subscriptions(node.key)
+            stands = await barrier(node, self._sessions.client(node.key.account))
         except PubkeepError as error:
             log.debug("%s: no sign of life: %s", node.key.service, error)
             return
-        if "subscribed" not in states:
-            node.unsubscribe()
-            node.punch("the subscription has vanished")
+        if not stands:
             self.want(node)
