@@ -19,7 +19,7 @@ from pubkeep.ports import Analysers, PubSubClient
 from pubkeep.questions import ItemsRequest, Page
 from pubkeep.slices import Slices
 from pubkeep.sync import strategies
-from pubkeep.sync.pager import Pager
+from pubkeep.sync.pager import Pager, pages_refused
 from pubkeep.sync.proofs import Way
 from pubkeep.uri import item_uri
 
@@ -195,8 +195,8 @@ async def _part_of_all(
             if not pages:
                 raise
             raise _Changed([]) from None  # the item to go on after is gone, not the node
-        except NotSupported:
-            if query.rsm_max is None:
+        except NotSupported as error:
+            if query.rsm_max is None or not pages_refused(error):
                 raise
             link.distrust((Way.PAGES, Way.COUNT))
             raise _Changed([]) from None

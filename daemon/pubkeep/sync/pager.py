@@ -10,6 +10,7 @@ round number of items is not taken for all of them before one more was asked for
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from pubkeep.errors import NotSupported
 from pubkeep.model import ItemsQuery, Listing, OrderBy, WireItem
 from pubkeep.sync.proofs import Way
 
@@ -127,3 +128,8 @@ class Pager:
 
     def _stop(self, fault: str) -> None:
         self.ended, self.fault = True, fault
+
+
+def pages_refused(error: NotSupported) -> bool:
+    """Whether a page was refused for being one; else the service keeps no items of the node (XEP-0060 6.5.9.6)."""
+    return "persistent-items" not in str(error)

@@ -15,6 +15,7 @@ from pubkeep.ports import PubSubClient
 from pubkeep.sync import strategies
 from pubkeep.sync.catching_up import CatchUp
 from pubkeep.sync.listing import Lister, Outcome, Progress, Report
+from pubkeep.sync.pager import pages_refused
 from pubkeep.sync.proofs import Way, contradicted
 
 RSM = "http://jabber.org/protocol/rsm"
@@ -24,8 +25,6 @@ WAITING = ("pending", "unconfigured")
 """States of a subscription that somebody else has to decide about (XEP-0060 4.2): asking again would make another."""
 PROBED = 20
 """So many of the newest are asked for in another order."""
-NOT_KEPT = "persistent-items"
-"""Named where the service keeps no items of the node (XEP-0060 6.5.9.6); else the way of asking is refused."""
 LISTS = frozenset((Way.AT_ONCE, Way.PAGES))
 AGAIN = 3
 """So often a walk that the node's own changes spoiled is begun anew at once."""
@@ -201,7 +200,7 @@ class Syncer(Part):
         try:
             return await self._lister.whole(node, client, limit, progress, report)
         except NotSupported as error:
-            if not node.link.paged or NOT_KEPT in str(error):
+            if not (node.link.paged and pages_refused(error)):
                 raise
             node.link.distrust((Way.PAGES, Way.COUNT))
             return await self._lister.whole(node, client, limit, progress, report)

@@ -4,9 +4,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from pubkeep.cache import asking
 from pubkeep.cache.links import Link
 from pubkeep.config import CacheSettings
+from pubkeep.errors import NotSupported
 from pubkeep.model import ItemsQuery, Listing, NodeKey, Rsm
 from pubkeep.questions import ItemsRequest
 from tests.daemon.cache.service import KEY, wire
@@ -24,18 +27,40 @@ class Pages:
         return await apply(Listing(query, tuple(wire(each, "x") for each in ids), rsm, 1.0, 2.0))
 
 
+class Pageless(Pages):
+    """One that answers a request for a page with feature-not-implemented, and lists these at once."""
+
+    def __init__(self, *ids: str, detail: str = "") -> None:
+        super().__init__()
+        self._ids, self._detail = ids, detail
+
+    async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[Any]]) -> Any:
+        if query.rsm_max is not None:
+            raise NotSupported(f"news: the service cannot do this{self._detail}")
+        return await apply(Listing(query, tuple(wire(each, "x") for each in self._ids), None, 1.0, 2.0))
+
+
 AFTER = ItemsRequest(after="a")
 
 
 async def ask(request: ItemsRequest, *pages: tuple[list[str], int]) -> asking.Asked:
     """What comes of this request."""
+    return await ask_of(Pages(*pages), paging(), request)
+
+
+def paging() -> Link:
+    """A service that is believed to page."""
     link = Link(CacheSettings())
     link.learn(rsm=True)
+    return link
+
+
+async def ask_of(client: Any, link: Link, request: ItemsRequest) -> asking.Asked:
+    """What comes of this request to this service."""
 
     async def feed(*_: object) -> None:
         pass
 
-    client: Any = Pages(*pages)
     return await asking.ask(client, link, KEY, request, feed, 1000)
 
 
@@ -55,3 +80,44 @@ async def test_an_item_that_is_listed_twice_among_the_newest_is_given_once() -> 
     asked = await ask(ItemsRequest(max=2), (["a", "b", "b"], 3), (["a", "b"], 2))
 
     assert [item.id for item in asked.items] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "given"), [(AFTER, ["c"]), (ItemsRequest(before="a"), ["b"])], ids=("after", "before")
+)
+async def test_where_the_item_moved_after_which_a_page_begins_the_list_is_begun_anew(
+    request_: ItemsRequest, given: list[str]
+) -> None:
+    asked = await ask(
+        request_,
+        (["b", "c"], 3),
+        ([], 3),  # c went to the end, behind a
+        (["b", "a"], 3),
+        (["c"], 3),
+    )
+
+    assert [item.id for item in asked.items] == given
+
+
+async def test_an_anchor_that_two_lists_do_not_show_is_missing() -> None:
+    with pytest.raises(asking.NoAnchor, match="'a'"):
+        await ask(AFTER, (["b", "c"], 3), ([], 3), (["b", "c"], 3), ([], 3))
+
+
+async def test_a_service_that_refuses_a_page_is_asked_for_all_at_once_from_then_on() -> None:
+    link = paging()
+
+    asked = await ask_of(Pageless("a", "b", "c"), link, AFTER)
+
+    assert [item.id for item in asked.items] == ["b", "c"]
+    assert not link.paged
+    assert link.traits.distrusted == {"pages", "count"}
+
+
+async def test_a_node_of_which_nothing_is_kept_says_nothing_of_pages() -> None:
+    link = paging()
+
+    with pytest.raises(NotSupported):
+        await ask_of(Pageless("a", detail="; persistent-items"), link, AFTER)
+
+    assert link.paged

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pubkeep import errors
+from pubkeep.sync.syncing import RSM
 from pubkeep.xmpp.conditions import meaning
 from pubkeep.xmpp.pubsub import LOSS
 from tests.daemon.cache.service import KEY
@@ -63,6 +64,7 @@ VERDICTS: dict[str, Verdict] = {
     "wait internal-server-error": LATER,
     "cancel internal-server-error": LATER,
     "cancel feature-not-implemented persistent-items": IGNORED,
+    "cancel feature-not-implemented": IGNORED,
     "modify bad-request": OURS,
     "modify jid-malformed": OURS,
     "cancel undefined-condition": OURS,
@@ -121,6 +123,30 @@ def test_no_answer_says_nothing_of_a_node() -> None:
         assert type(job.error) is errors.TimedOut
         assert await stage.answer("cache") == "stale"  # 60 s without a sign of life
         assert (await stage.held(), await stage.found()) == ("abc", "abc")
+        await stage.close()
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("detail", "state", "held", "distrusted"),
+    [("", "synced", "abc", ["count", "pages"]), ("persistent-items", "ignored", "", [])],
+)
+def test_a_page_that_is_refused_is_not_the_end_of_a_node(
+    detail: str, state: str, held: str, distrusted: list[str]
+) -> None:
+    error, _ = said(f"cancel feature-not-implemented {detail}")
+
+    async def scene() -> None:
+        stage = Stage(KEY)
+        stage.service.features |= {RSM}
+        await stage.enter("synced")
+        stage.service.fault = lambda query: meaning(error, "news at x") if query.rsm_max or detail else None
+
+        await stage.synchronise()
+
+        assert (stage.explained()["state"], await stage.held()) == (state, held)
+        assert stage.explained()["distrusted"] == distrusted
         await stage.close()
 
     play(scene)
