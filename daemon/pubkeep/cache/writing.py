@@ -171,22 +171,23 @@ class Writer(Part):
         if node is None:
             raise UnknownObject(f"{key.node} at {key.service}: it is not kept here")
         self._scheduler.drop(node)
-        if node.record.subscribed and not await self._syncer.unsubscribe(key):
-            await self._store.save_leftover(key, left=True)
-        async with self._known.keeping:
-            if self._known.node(key) is not node:
-                return 0  # somebody else was faster
-            number = node.record.items
-            node.punch("it is being forgotten")  # who reads between the commit and its end sees an empty table
-            try:
+        try:
+            if node.record.subscribed and not await self._syncer.unsubscribe(key):
+                await self._store.save_leftover(key, left=True)
+            async with self._known.keeping:
+                if self._known.node(key) is not node:
+                    return 0  # somebody else was faster
+                number = node.record.items
+                node.punch("it is being forgotten")  # who reads between the commit and its end sees an empty table
                 applied = await self._applier.commit(
                     node, always, lambda record: self._store.forget_node(record.number, kind)
                 )
-            except PubkeepError:  # it stays, and stays true
-                node.unsubscribe("ended, since it was to be forgotten")
-                self._scheduler.want(node)
-                raise
-            self._known.drop(node)
+                self._known.drop(node)
+        except PubkeepError:  # it stays, and stays true
+            node.unsubscribe("ended, since it was to be forgotten")
+            node.resubscribed_at = float("-inf")  # nobody else ended it
+            self._scheduler.want(node)
+            raise
         self._scheduler.drop(node)  # who wished for it meanwhile
         self._reader.forget_refusal(key)
         self._applier.tell(node, "items", applied)
