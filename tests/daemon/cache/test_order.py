@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Which order a service keeps, learnt from an overwrite that was the last change of all."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
 from pubkeep.cache.order import Lesson
+from pubkeep.model import EventKind
+from tests.daemon.cache.scripted import LATE
+from tests.daemon.cache.service import KEY
+from tests.daemon.cache.stage import AT_ONCE, QUIET, Stage, play
 
 
 def lesson(behind: set[str]) -> Lesson:
@@ -68,3 +77,106 @@ def test_a_change_after_that_time_does_not() -> None:
     made.forget(12.5, 2.0)
 
     assert made.learnt(13.0, 2.0) == "creation"
+
+
+def test_what_may_not_have_been_there_takes_back_all_that_was_seen() -> None:
+    made = lesson({"y"})
+    made.listed(["y", "x"], 10.0)
+
+    made.drop()
+
+    assert made.overwrote == ""
+    assert made.learnt(20.0, 0.0) is None
+
+
+# -- what happens to a node ----------------------------------------------------------------------
+
+
+async def overwritten(stage: Stage) -> None:
+    """The service tells that b has another payload, and keeps it at the end; here, it may have been made anew."""
+    del stage.service.items_held["b"]
+    stage.service.items_held["b"] = "other"
+    stage.service.notify(items=(stage.service.item("b", "other"),))
+    await asyncio.sleep(AT_ONCE)
+
+
+async def hole(stage: Stage) -> None:
+    stage.service.notify(EventKind.UNKNOWN)
+    await asyncio.sleep(AT_ONCE)
+
+
+async def unsubscribed(stage: Stage) -> None:
+    """The subscription is gone, which a round trip shows."""
+    stage.service.subscribed = False
+    await stage.read(max_age=0)
+
+
+async def another_session(stage: Stage) -> None:
+    stage.cut()
+    stage.connect()
+
+
+async def session_under_way(stage: Stage) -> None:
+    """We are subscribed again; what the node has now is being listed."""
+    await another_session(stage)
+    await asyncio.sleep(2.5 * LATE)
+
+
+Happen = Callable[[Stage], Awaitable[None]]
+KEPT_FROM_US = hole, unsubscribed, another_session
+"""What may have hidden a change from us."""
+
+
+async def order_after(*happen: Happen) -> object:
+    """What is believed of the order when this has happened, and all is quiet."""
+    stage = Stage(KEY)
+    await stage.enter("synced")
+    for each in happen:
+        await each(stage)
+    await asyncio.sleep(QUIET)
+    order = stage.explained()["order"]
+    assert (stage.explained()["state"], await stage.held()) == ("synced", "acb")
+    await stage.close()
+    return order
+
+
+def test_an_overwrite_of_what_surely_was_there_shows_the_order() -> None:
+    async def scene() -> None:
+        assert await order_after(overwritten) == "publish"
+
+    play(scene)
+
+
+@pytest.mark.parametrize("happen", [*KEPT_FROM_US, session_under_way])
+def test_an_overwrite_while_something_may_be_kept_from_us_shows_nothing(happen: Happen) -> None:
+    async def scene() -> None:
+        assert await order_after(happen, overwritten) == "unknown"
+
+    play(scene)
+
+
+@pytest.mark.parametrize("happen", KEPT_FROM_US)
+def test_an_overwrite_after_which_something_may_have_been_kept_from_us_shows_nothing(happen: Happen) -> None:
+    async def scene() -> None:
+        assert await order_after(overwritten, happen) == "unknown"
+
+    play(scene)
+
+
+def test_nothing_is_certain_and_nothing_is_learnt_where_a_subscription_ended() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        known = stage.cache._known
+        node = known.node(KEY)
+        assert node is not None
+        assert known.certain(node)
+        node.settle.overwritten("a", ["b", "c"], stage.clock.boottime())
+
+        node.unsubscribe()
+
+        assert not known.certain(node)
+        assert node.settle.lesson.overwrote == ""
+        await stage.close()
+
+    play(scene)

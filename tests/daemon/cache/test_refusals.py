@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pubkeep.cache.access import Access
-from pubkeep.errors import NotAllowed, NotFound
+from pubkeep.errors import NotAllowed, NotFound, Unavailable
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY
 
@@ -114,6 +114,18 @@ async def test_a_denied_node_is_asked_for_again_each_hour_though_nobody_reads_it
 
     await bench.undoubted()
     assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3")])
+
+
+async def test_a_denied_node_that_we_make_anew_shows_nothing_of_the_one_before(bench: Bench) -> None:
+    await denied(bench)
+    bench.service.closed, bench.service.items_held = False, {}
+
+    await bench.cache.nodes.create(KEY, {})
+
+    with pytest.raises(Unavailable, match="nothing is held"):
+        await bench.read(freshness="cache")
+    await bench.undoubted()
+    assert await bench.state() == ("cache", [])
 
 
 def test_a_refusal_that_is_surely_older_than_an_answer_hides_nothing() -> None:

@@ -230,3 +230,59 @@ async def test_the_newest_first_is_asked_for_in_both_versions(
         f"<pubsub xmlns='{PUBSUB}'><items node='news'/><set xmlns='{RSM}'><max>3</max><before/></set>"
         f"<order xmlns='urn:xmpp:order-by:{version}' field='modification'{newest_first}/></pubsub>"
     )
+
+
+SUBID_REQUIRED = (
+    "<error type='modify'><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    f"<subid-required xmlns='{PUBSUB}#errors'/></error>"
+)
+
+
+def subscriptions(*subscriptions: tuple[str, str, str]) -> str:
+    """A list of these: the JID, the state, the subid."""
+    listed = "".join(f"<subscription jid='{j}' subscription='{s}' subid='{i}'/>" for j, s, i in subscriptions)
+    return f"<pubsub xmlns='{PUBSUB}'><subscriptions node='news'>{listed}</subscriptions></pubsub>"
+
+
+async def ids(service: Service, *answers: str) -> list[str]:
+    """The ids that a request for items brings."""
+
+    async def apply(listing: Listing) -> list[str]:
+        return [item.id for item in listing.items]
+
+    return await service.answering(service.client.items(KEY, ItemsQuery(), apply), *answers)
+
+
+async def test_a_service_that_wants_a_subid_gets_ours(service: Service) -> None:
+    ours = "alice@localhost/pk"
+    listed = subscriptions(
+        (ours, "pending", "1"), ("alice@localhost/other", "subscribed", "2"), (ours, "subscribed", "3")
+    )
+    items = f"<pubsub xmlns='{PUBSUB}'><items node='news'><item id='a'/></items></pubsub>"
+
+    shown = await ids(service, SUBID_REQUIRED, listed, items)
+
+    assert shown == ["a"]
+    assert [each[0].attrib for each in service.got] == [
+        {"node": "news"},
+        {"node": "news"},
+        {"node": "news", "subid": "3"},
+    ]
+
+
+async def test_who_has_no_subid_is_refused(service: Service) -> None:
+    listed = subscriptions(("alice@localhost/other", "subscribed", "2"))
+
+    with pytest.raises(Refused, match="subid-required"):
+        await ids(service, SUBID_REQUIRED, listed)
+
+    assert len(service.got) == 2
+
+
+async def test_a_subid_that_does_not_help_is_given_once(service: Service) -> None:
+    listed = subscriptions(("alice@localhost/pk", "subscribed", "3"))
+
+    with pytest.raises(Refused, match="subid-required"):
+        await ids(service, SUBID_REQUIRED, listed, SUBID_REQUIRED)
+
+    assert len(service.got) == 3
