@@ -71,6 +71,7 @@ class Cache(Part):
 
     async def open_account(self, account: str) -> None:
         """Take up the nodes of an account."""
+        self._known.open_account(account)
         for key, policy in (await self._store.policies(account)).items():
             self._known.set_policy(key, policy)
         for service, shown in (await self._store.traits(account)).items():
@@ -90,12 +91,15 @@ class Cache(Part):
 
     async def close_account(self, account: str) -> None:
         """The account goes: subscriptions of ours are ended, its nodes are nobody's."""
+        self._known.close_account(account)
         nodes = self._known.nodes(account)
         with contextlib.suppress(TimeoutError):  # the account goes all the same
             async with asyncio.timeout(2):
                 await asyncio.gather(*(self.writer.drop(node.key) for node in nodes), return_exceptions=True)
-        for node in nodes:
-            self._known.drop(node)
+        async with self._known.keeping:  # one was being taken up, perhaps
+            for node in self._known.nodes(account):
+                self._scheduler.drop(node)
+                self._known.drop(node)
         self._known.forget_account(account)
         self._reader.forget_account(account)
 
@@ -294,8 +298,10 @@ class Cache(Part):
 
     async def set_policy(self, key: NodeKey, policy: Policy) -> None:
         """Decide about the node, kept here or not; it holds until it is decided otherwise."""
+        self._known.check_open(key.account)
         before = self._known.policy(key)
         await self._store.save_policy(key, policy)
+        self._known.check_open(key.account)
         self._known.set_policy(key, policy)
         self._reader.forget_refusal(key)
         node = self._known.node(key)

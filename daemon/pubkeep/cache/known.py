@@ -16,6 +16,7 @@ from pubkeep.cache.links import Link
 from pubkeep.cache.settle import Settle
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
+from pubkeep.errors import UnknownObject
 from pubkeep.model import Applied, Copy, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.questions import ItemsRequest, Page
 
@@ -205,6 +206,7 @@ class Known:
         self.contacts: dict[str, frozenset[str]] = {}
         """By account: whose PEP events are wanted."""
         self._counts: dict[str, Counter[str]] = {}
+        self._closed: set[str] = set()
 
     def live(self, account: str) -> bool:
         """Whether the session is up, and nothing that it carried is missing."""
@@ -248,6 +250,19 @@ class Known:
             node.policy = policy
             node.changed()
 
+    def open_account(self, account: str) -> None:
+        """Its nodes may be kept."""
+        self._closed.discard(account)
+
+    def close_account(self, account: str) -> None:
+        """It goes: from now on no node of it is taken up."""
+        self._closed.add(account)
+
+    def check_open(self, account: str) -> None:
+        """Raise UnknownObject where the account was removed."""
+        if account in self._closed:
+            raise UnknownObject(f"{account}: the account was removed")
+
     def forget_account(self, account: str) -> None:
         """The account goes, with all that was known of it."""
         for key in [key for key in self._policies if key.account == account]:
@@ -255,6 +270,7 @@ class Known:
         for place in [place for place in self._links if place[0] == account]:
             del self._links[place]
         self._counts.pop(account, None)
+        self.contacts.pop(account, None)
 
     def links(self, account: str) -> Iterator[Link]:
         """All links of an account."""

@@ -13,7 +13,7 @@ from pubkeep.cache.barrier import barrier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.passed import Passed
-from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable, UnknownObject
 from pubkeep.model import Analysis, Copy, Listing, NodeEvent, NodeKey, NodeRecord, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
 
@@ -367,12 +367,14 @@ class Reader(Part):
         key = event.node
         analysis = await self._analysers.analyse(key, event.items[-1])
         if analysis is not None and analysis.to_sync and self._known.policy(key).sync == "auto":
-            await self.adopt(key, analysis, "contact", urgent=False)
+            with contextlib.suppress(UnknownObject):  # the account was removed meanwhile
+                await self.adopt(key, analysis, "contact", urgent=False)
 
     async def adopt(self, key: NodeKey, analysis: Analysis | None, wanted_by: str, *, urgent: bool = True) -> Node:
-        """Somebody wants this node from now on."""
+        """Somebody wants this node from now on. Raises UnknownObject where its account was removed meanwhile."""
         async with self._known.keeping:  # several first readers at once make one row
             if (node := self._known.node(key)) is None:
+                self._known.check_open(key.account)
                 record = NodeRecord(0, key, NodeState.STALE, "not fetched yet", analysis, wanted_by)
                 node = self._known.add(await self._store.save_node(record))
                 self._passed.forget(key, refusal=False)

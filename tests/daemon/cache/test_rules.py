@@ -8,9 +8,9 @@ import pytest
 
 from pubkeep.cache.passed import IGNORED, NEGATIVE
 from pubkeep.cache.reading import ASK_HIDDEN
-from pubkeep.errors import Cancelled, NotAllowed, NotFound, NotSupported, Unavailable
+from pubkeep.errors import Cancelled, NotAllowed, NotFound, NotSupported, Unavailable, UnknownObject
 from pubkeep.model import EventKind, NodeKey, Policy
-from pubkeep.questions import ItemsRequest
+from pubkeep.questions import ItemsRequest, NodeFilter
 from tests.daemon.cache.conftest import ENTRY
 from tests.daemon.cache.scripted import LATE
 from tests.daemon.cache.service import KEY
@@ -369,3 +369,19 @@ def test_a_removed_account_leaves_nothing_and_takes_nothing(on_stage: Playing) -
         assert rows(stage, "SELECT number FROM item UNION SELECT number FROM node") == []
 
     on_stage("synced", scene)
+
+
+def test_who_reads_a_node_for_the_first_time_while_its_account_is_removed_keeps_nothing(on_stage: Playing) -> None:
+    async def scene(stage: Stage) -> None:
+        under_way = asyncio.create_task(stage.answer("service"))
+        await asyncio.sleep(LATE / 2)
+        await stage.cache.close_account(KEY.account)
+        answer = await under_way
+        await stage.store.remove_account(1)
+        with pytest.raises(UnknownObject, match="the account was removed"):
+            await stage.cache.set_policy(KEY, Policy("always"))
+
+        assert answer == "UnknownObject"
+        assert stage.cache.get_nodes(NodeFilter(), [KEY.account]) == []
+
+    on_stage("unknown", scene)
