@@ -12,7 +12,7 @@
 * ledger.py    what the database must be after each commit
 * daemon.py    the cache as a process: started, stopped, killed
 * users.py     who reads, writes, decides and follows
-* faults.py    what goes wrong, each with its name
+* faults.py    what goes wrong, each with its name (faults_within.py: with the daemon itself)
 * world.py     all of them together, from one seed, and how it must end
 * ordinary.py  an hour without surprises
 * coverage.py  what must have been hit, so that all this proves anything

@@ -23,8 +23,6 @@ SPOILS = ("new session", "hole")
 UNREACHED: Mapping[str, str] = {
     "emptied": "no simulated node has ten items",
     "forget some": "simulated posts have no dates",
-    "analysers changed": "a history has one set of analysers",
-    "removed": "accounts stay",
     "retract x unknown": "of what is not kept nothing is held",
 }
 """Trigger, or cell, that no history reaches -> why. All others must be hit."""

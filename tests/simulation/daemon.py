@@ -2,10 +2,11 @@
 """The daemon's core between the networks and its users: started, stopped, killed anywhere, started again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
+from xml.etree.ElementTree import Element
 
-from pubkeep.analysers.blog import ANALYSER
+from pubkeep.analysers.blog import ANALYSER, parse
 from pubkeep.analysers.registry import Registry
 from pubkeep.cache.cache import Cache
 from pubkeep.config import CacheSettings
@@ -30,7 +31,14 @@ class Daemon:
         """What goes on when the process dies."""
         self.signalled: Callable[[NodeChange], None] = lambda _change: None
         self.ending: Callable[[], None] = lambda: None
-        self.analyser: Mapping[str, Any] = ANALYSER
+        self.analysers: Sequence[Mapping[str, Any]] = (ANALYSER,)
+        """What the next process has."""
+        self.misparses = False
+        """Whether their parsers fail for some items."""
+        self._there = {jid: asyncio.Event() for jid in networks}
+        """Set while it is an account."""
+        for there in self._there.values():
+            there.set()
         self.store: SimulatedStore
         self.cache: Cache
         self.running = asyncio.Event()
@@ -47,23 +55,63 @@ class Daemon:
         """Open what is stored, connect."""
         self.store = open_store(self.disk, self._clock)
         analysers = Registry()
-        analysers.register_analyser(self.analyser)
+        for analyser in self.analysers:
+            analysers.register_analyser({**analyser, "parser": self._parse} if "parser" in analyser else analyser)
         there = {account.jid for account in await self.store.accounts()}
-        for jid in self.networks:
+        accounts = [jid for jid in self.networks if self._there[jid].is_set()]
+        for jid in accounts:
             if jid not in there:
-                await self.store.add_account(jid, "x", uid=0, enabled=True, host="", port=0, tls="required")
+                await self._add(jid)
         sessions = Sessions(self.networks)
         self.cache = Cache(self.store, sessions, analysers, Jobs(self._clock), self._clock, CacheSettings())
         self.cache.listeners.append(self._signal)
         for network in self.networks.values():
             network.listener = self.cache
-        await self.cache.open(list(self.networks))
-        for network in self.networks.values():
-            network.connect()
+        await self.cache.open(accounts)
+        for jid in accounts:
+            self.networks[jid].parted = False
+            self.networks[jid].connect()
         self.running.set()
 
     def _signal(self, change: NodeChange) -> None:
         self.signalled(change)
+
+    def _parse(self, account: str, item: Element, service: str | None, node: str) -> dict[str, Any]:
+        result = parse(account, item, service, node)
+        match int(result["title"][1:]) % 3 if self.misparses else 0:
+            case 1:
+                self.disk.seen["parser raises"] += 1
+                raise ValueError("it cannot be read")
+            case 2:
+                self.disk.seen["parser gives rubbish"] += 1
+                return {"title": {result["title"]}}
+        return result
+
+    async def _add(self, jid: str) -> None:
+        await self.store.add_account(jid, "x", uid=0, enabled=True, host="", port=0, tls="required")
+
+    async def there(self, jid: str) -> None:
+        """Wait until it is an account: of others nobody asks anything."""
+        await self._there[jid].wait()
+
+    async def remove_account(self, jid: str) -> None:
+        """Somebody removes an account, as pubkeep.accounts does it."""
+        for account in await self.store.accounts():
+            if account.jid == jid:
+                await self.cache.close_account(jid)
+                self.networks[jid].part()
+                await self.store.remove_account(account.number)
+        self.networks[jid].part()
+        self._there[jid].clear()
+
+    async def add_account(self, jid: str) -> None:
+        """Somebody adds it again; what an older file or an attempt before this one left goes first."""
+        await self.remove_account(jid)
+        await self._add(jid)
+        await self.cache.open_account(jid)
+        self._there[jid].set()
+        self.networks[jid].parted = False
+        self.networks[jid].connect()
 
     async def stop(self) -> None:
         """In order."""

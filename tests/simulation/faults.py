@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What goes wrong, each with a name; a fault begins, lasts, and is over when its coroutine ends."""
+"""What goes wrong, each with a name; a fault begins, lasts, and is over when its coroutine ends.
+
+What goes wrong with the daemon itself is in faults_within.py.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,9 +13,9 @@ from pubkeep.errors import PubkeepError
 from pubkeep.model import EventKind, NodeEvent, NodeKey
 from pubkeep.questions import ItemsRequest
 from pubkeep.xmpp.conditions import STANZAS, meaning
+from tests.simulation import faults_within
 from tests.simulation.network import KINDS, Network, Path
 from tests.simulation.services import wire
-from tests.simulation.store import copied
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -302,87 +305,6 @@ async def configured(world: "World", network: Network, service: str) -> None:
         await asyncio.sleep(world.chance.uniform(0, 2))
 
 
-# -- ourselves -----------------------------------------------------------------------------------------
-
-
-async def suspended(world: "World", network: Network, service: str) -> None:
-    world.cells.linked(network.account, "suspend")
-    world.clock.slept += world.chance.choice((10.0, 8 * 3600.0)) * world.chance.random()
-
-
-async def wall_clock_set(world: "World", network: Network, service: str) -> None:
-    world.clock.shifted += world.chance.randint(-86_400, 86_400) * 1_000_000
-    world.most_shifted = max(world.clock.shifted, world.most_shifted)
-
-
-async def restarted(world: "World", network: Network, service: str) -> None:
-    async with world.restarting:
-        await world.daemon.stop()
-        await world.daemon.start()
-
-
-async def killed(world: "World", network: Network, service: str) -> None:
-    work = world.chance.choice(("save node", "forget node", "event", "event", "swap", "swap", "save traits"))
-    world.daemon.disk.kill_at = f"{world.chance.choice(('before', 'after'))} {work}"
-
-
-async def restored_from_a_backup(world: "World", network: Network, service: str) -> None:
-    copy = copied(world.daemon.disk.raw)
-    await asyncio.sleep(world.chance.uniform(1, 10))
-    async with world.restarting:
-        await world.daemon.stop()
-        world.daemon.disk.restore(copy)
-        # a clock that is set back at the same time would give numbers of the lost file again
-        world.clock.shifted = world.most_shifted = max(world.clock.shifted, world.most_shifted)
-        world.users.since = None
-        for sight in world.sights.values():
-            # an older file knows of no verdict that came after it: what it holds is stale until it is proved
-            sight.sequence, sight.gone = 0, 0
-        for each in world.networks.values():
-            each.refused_at.clear()
-        await world.daemon.start()
-    await world.users.decide_again()
-
-
-async def _failing(world: "World", name: str, *, busy: bool = False) -> None:
-    disk = world.daemon.disk
-    disk.failing, disk.busy = {name: world.chance.randint(1, 3)}, busy
-    await asyncio.sleep(world.chance.uniform(1, 6))
-    disk.failing = {}
-
-
-async def disk_full(world: "World", network: Network, service: str) -> None:
-    await _failing(world, "any")
-
-
-async def forgetting_fails(world: "World", network: Network, service: str) -> None:
-    world.daemon.disk.failing, world.daemon.disk.busy = {"forget node": 2}, False
-    await world.users.decide("forget", NodeKey(network.account, service, world.chance.choice(world.kept_nodes)))
-    world.daemon.disk.failing = {}
-
-
-async def event_not_stored(world: "World", network: Network, service: str) -> None:
-    await _failing(world, "event")
-
-
-async def swap_not_stored(world: "World", network: Network, service: str) -> None:
-    await _failing(world, "swap")
-
-
-async def database_locked(world: "World", network: Network, service: str) -> None:
-    await _failing(world, "any", busy=True)
-
-
-async def slow_commits(world: "World", network: Network, service: str) -> None:
-    world.daemon.disk.slow = world.chance.uniform(0.05, 1.0)
-    await asyncio.sleep(world.chance.uniform(1, 5))
-    world.daemon.disk.slow = 0.0
-
-
-async def loop_stalls(world: "World", network: Network, service: str) -> None:
-    world.loop.stall(world.chance.uniform(0.5, 5))
-
-
 FAULTS: tuple[Fault, ...] = (
     cut_and_resumed,
     resume_refused,
@@ -415,20 +337,16 @@ FAULTS: tuple[Fault, ...] = (
     hostile_notifications,
     notification_not_understood,
     configured,
-    suspended,
-    wall_clock_set,
-    restarted,
-    killed,
-    restored_from_a_backup,
-    disk_full,
-    forgetting_fails,
-    event_not_stored,
-    swap_not_stored,
-    database_locked,
-    slow_commits,
-    loop_stalls,
+    *faults_within.FAULTS,
 )
-OFTEN: tuple[Fault, ...] = (killed, killed, late_answers, answers_lost, subscription_ended, subscription_ended)
+OFTEN: tuple[Fault, ...] = (
+    faults_within.killed,
+    faults_within.killed,
+    late_answers,
+    answers_lost,
+    subscription_ended,
+    subscription_ended,
+)
 """More often: much of what they begin comes to nothing."""
 
 

@@ -157,7 +157,8 @@ class Network(_Subscriber):
         self.stream = Stream(self._loop, chance)
         self.inbox = Inbox()
         self.listener: Any = None
-        self.online = False
+        self.online = self.parted = False
+        """Connected; not an account any more."""
         self.paths = {jid: Path() for jid in services}
         self.pending: dict[asyncio.Future[Any], bool] = {}
         self._life = 0
@@ -182,12 +183,12 @@ class Network(_Subscriber):
 
     def connect(self) -> None:
         """A new session: what was under way is lost."""
+        if self.parted:
+            return
         self.stream.new_session()
         self.online = True
         self._forget_answers()
-        for future, write in list(self.pending.items()):
-            if not future.done():
-                future.set_exception(TimedOut("lost with the session") if write else Unavailable("lost"))
+        self._fail_all("lost with the session")
         self.watcher.linked(self.account, "new session")
         self.listener.session_started(self.account)
         for service in self.services.values():
@@ -212,6 +213,13 @@ class Network(_Subscriber):
 
         self.stream.push(passed)
 
+    def part(self) -> None:
+        """The account goes: its session is ended in order."""
+        self.online, self.parted = False, True
+        self._fail_all("the account was disconnected meanwhile")
+        self.leave()
+        self.listener.session_lost(self.account)
+
     def leave(self) -> None:
         """The program is no more: nothing reaches it, and nothing of it is sent any more."""
         self.stream.new_session()
@@ -225,6 +233,11 @@ class Network(_Subscriber):
         self.inbox = Inbox()
         self.listing.clear()
         self.refused_at.clear()
+
+    def _fail_all(self, words: str) -> None:
+        for future, write in list(self.pending.items()):
+            if not future.done():
+                future.set_exception(TimedOut(words) if write else Unavailable(words))
 
     def _forget_answers(self) -> None:
         for path in self.paths.values():

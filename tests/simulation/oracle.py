@@ -22,6 +22,8 @@ from pubkeep.questions import Answer, ItemsRequest, Page
 from tests.simulation.history import History, State
 
 DEFAULT_MAX = 50
+Rows = tuple[tuple[str, str], ...]
+"""(id, text); what could not be parsed may lack the text."""
 LEASE = 60.0
 ROUNDING = 1e-5
 """Seconds by which moments in answers (microseconds) and ours may differ."""
@@ -62,6 +64,18 @@ def piece(items: Sequence[tuple[str, str]], request: ItemsRequest) -> Piece | No
     return Piece(tuple(items[start:end]), more, start, len(items))
 
 
+def text_of(title: str, xml: str) -> str:
+    """What a row says; empty where nothing of it was parsed, and its XML was not asked for."""
+    return title or xml.partition("title>")[2].partition("<")[0]
+
+
+def alike(rows: Rows, others: Rows) -> bool:
+    """Whether these are the same, as far as they say anything."""
+    return len(rows) == len(others) and all(
+        row == other or (row[0] == other[0] and not row[1]) for row, other in zip(rows, others, strict=True)
+    )
+
+
 def part(items: Sequence[tuple[str, str]], request: ItemsRequest) -> list[tuple[str, str]] | None:
     """Its rows."""
     found = piece(items, request)
@@ -73,10 +87,10 @@ def shows(page: Page, rows: tuple[tuple[str, str], ...], state: State, request: 
     named = piece(state.items, request)
     if named is None:
         return False
-    if rows != named.rows:
+    if not alike(rows, named.rows):
         forwards = request.ids is not None or request.after or request.index is not None
         cut = named.rows[: len(rows)] if forwards else named.rows[len(named.rows) - len(rows) :]
-        if page.complete or not page.more or not rows or rows != cut:
+        if page.complete or not page.more or not rows or not alike(rows, cut):
             return False
         start = None if named.index is None else named.index + (0 if forwards else len(named.rows) - len(rows))
         return page.index in (None, start) and page.count in (None, named.count)
@@ -106,6 +120,8 @@ class Sight:
     """The last that a signal named."""
     gone: int = 0
     """Number of the last deletion that was learnt."""
+    joined: int = 0
+    """Number of the last change before the account was added anew."""
     refused_at: float = float("-inf")
     """When the service gave the last refusal that has reached us, whatever was asked for."""
     readable_at: float = float("-inf")
@@ -170,7 +186,7 @@ def judge(
         moment: the boottime of a wall time in an answer.
     """
     page = answer.page
-    rows = tuple((row.id, row.title) for row in page.items)
+    rows = tuple((row.id, text_of(row.title, row.xml)) for row in page.items)
     ids = tuple(row.id for row in page.items)
     if (page.first, page.last) != ((ids[0], ids[-1]) if ids else ("", "")):
         return Verdict(f"first and last are {page.first!r} and {page.last!r} of {ids}")
@@ -228,9 +244,13 @@ def _stale(
     """Why a stale answer may not be, or empty."""
     history = sight.history
     for row in rows:
+        if not row[1]:
+            continue
         number = history.places.get(row, 0)
         if not number:
             return f"stale row that was never there: {row}"
+        if number < sight.joined and not any(row in state.items for state in history.states[sight.joined :]):
+            return f"stale row of before the account was removed: {row}"
         if number < before.gone:
             return f"stale row of an earlier incarnation: {row}"
         visible = (state.allowed for state in history.states[number:] if row in state.items)
@@ -250,6 +270,8 @@ def _stale(
 def _items_go_back(sight: Sight, request: ItemsRequest, rows: tuple[tuple[str, str], ...], before: Begun) -> str:
     """Whether an item is older than it was shown already."""
     for row in rows:
+        if not row[1]:
+            continue
         number = sight.history.places[row]
         if number < before.items.get(row[0], 0):
             return f"{row} was overwritten or removed in an earlier answer"

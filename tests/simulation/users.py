@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 from pubkeep.errors import CursorTooOld, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut
 from pubkeep.model import NodeKey, Policy
 from pubkeep.questions import Format, Freshness, ItemsRequest, NodeFilter, SearchRequest
-from tests.simulation.oracle import judge, judge_refusal
+from tests.simulation.oracle import judge, judge_refusal, text_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 NEAR = 0.05
 """Seconds after a change within which a read counts as near to it."""
+
+
+ON_ITS_WAY = 2.0
+"""Seconds that a service may take to tell what happened (services.py, fan_out)."""
 
 
 class Wrong(AssertionError):
@@ -74,6 +78,7 @@ class Users:
     async def read(self, key: NodeKey, request: ItemsRequest) -> Any:
         """Read, and hold the answer against what was. Returns it; None where there was none."""
         world = self._world
+        await world.daemon.there(key.account)
         sight = world.sights[key]
         network = world.networks[key.account]
         sight.refused_at = network.refused_at.get(key, float("-inf"))
@@ -108,7 +113,7 @@ class Users:
             calm = "faulty" if world.faults else "calm"
             self._seen[f"auto {calm}"] += 1
             self._seen[f"auto {calm} from the cache"] += answer.source == "cache" and not answer.stale
-        rows = [(row.id, row.title) for row in answer.page.items]
+        rows = [(row.id, text_of(row.title, row.xml)) for row in answer.page.items]
         world.say(f"read {key.node} {answer.source} {answer.stale} {answer.reason} {rows}")
         sight.readable_at = network.listed_at.get(key, float("-inf"))
         heard = network.paths[key.service].heard_since(begun)
@@ -138,6 +143,7 @@ class Users:
     async def write(self, key: NodeKey) -> None:
         """Something, to this node."""
         world, chance = self._world, self._chance
+        await world.daemon.there(key.account)
         sight, network = world.sights[key], world.networks[key.account]
         item_id, dice, text = chance.choice(world.ids(key)), chance.random(), world.text()
         entry = f"<entry xmlns='http://www.w3.org/2005/Atom'><title>{text}</title></entry>"
@@ -188,6 +194,7 @@ class Users:
     async def decide(self, what: str, key: NodeKey) -> None:
         """One of them."""
         world, chance = self._world, self._chance
+        await world.daemon.there(key.account)
         world.say(f"decides {what} of {key.node}")
         self._seen[f"decides {what}"] += 1
         world.cells.compared()
@@ -230,6 +237,15 @@ class Users:
         except PubkeepError as error:
             self._seen[f"decision {type(error).__name__}"] += 1
 
+    def removed(self, account: str) -> None:
+        """An account is no more: what was decided for it, and what was held for it."""
+        world = self._world
+        for key, sight in world.sights.items():
+            if key.account == account:
+                self._decided.pop(key, None)
+                sight.max_age = 900
+                sight.joined = sight.history.number(world.clock.boottime() - ON_ITS_WAY)
+
     async def decide_again(self) -> None:
         """Another file holds the decisions of another time."""
         for key, policy in list(self._decided.items()):
@@ -240,6 +256,7 @@ class Users:
         self._decided[key] = policy
         while True:
             try:
+                await self._world.daemon.there(key.account)
                 await self._world.daemon.running.wait()
                 await self._world.daemon.call(self._world.cache.set_policy(key, policy))
             except (Killed, PubkeepError):

@@ -18,7 +18,7 @@ from tests.simulation.faults import FAULTS, OFTEN, name_of
 from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.simulation.network import Network
-from tests.simulation.oracle import Sight
+from tests.simulation.oracle import Sight, text_of
 from tests.simulation.refusals import Refusal
 from tests.simulation.services import PROFILES, Service
 from tests.simulation.store import Disk
@@ -103,7 +103,7 @@ class World:
         """All of it; raises Wrong."""
         for node in self.all_nodes:
             for _ in range(self.chance.randint(0, 10)):
-                self._put(node)
+                self.publish(node)
         await self.daemon.start()
         first = [self.daemon.user(self.users.read(key, ItemsRequest(format="json"))) for key in self.keys]
         await asyncio.gather(*first)
@@ -239,7 +239,8 @@ class World:
         """What the node is now, as the first account sees it."""
         return self.sights[NodeKey(ACCOUNTS[0], self.jid, node)].history.state()
 
-    def _put(self, node: str) -> None:
+    def publish(self, node: str) -> None:
+        """Somebody publishes something."""
         self.change(node, "put", f"i{self.chance.randrange(IDS)}", self.text())
 
     def _pause(self) -> float:
@@ -259,7 +260,7 @@ class World:
         elif not self.sights[key].history.state().allowed:
             network.change(network.services[self.jid], node, "allow")
         elif dice < 0.7 or not state.items:
-            self._put(node)
+            self.publish(node)
         elif dice < 0.94:
             self.change(node, "del", self.chance.choice(state.items)[0])
         elif dice < 0.96:
@@ -343,9 +344,9 @@ class World:
     def _compare(self, key: NodeKey, since: float, when: str) -> None:
         """What is held is what the service has, but for what nobody told since then."""
         history = self.sights[key].history
-        rows = tuple((item_id, title) for item_id, title, _, _ in self.disk.ledger.rows(*key))
-        for _, title, xml, _ in self.disk.ledger.rows(*key):
-            if f">{title}<" not in xml:
+        rows = tuple((item_id, text_of("", xml)) for item_id, _, xml, _ in self.disk.ledger.rows(*key))
+        for (_, text), (_, title, xml, _) in zip(rows, self.disk.ledger.rows(*key), strict=True):
+            if title not in (text, ""):
                 raise Wrong(f"O6: {title} with another payload: {xml}")
         number = len(history.changes)
         worlds = history.worlds(range(number, number + 1), history.loose(since, 9e9, 9e9))
