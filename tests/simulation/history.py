@@ -13,7 +13,7 @@ MOST_WORLDS = 4096
 class Change:
     """One change of a node.
 
-    put ID TEXT, del ID, purge, keep (a purge that keeps the last item), gone, made, deny, allow.
+    put ID TEXT, del ID..., purge, keep (a purge that keeps the last item), gone, made, deny, allow.
     """
 
     at: float
@@ -118,8 +118,8 @@ def after(state: State, op: Sequence[str], order: str) -> State:
                 items = tuple((each, text if each == item_id else held) for each, held in items)
             else:
                 items = (*(each for each in items if each[0] != item_id), (item_id, text))
-        case ["del", item_id]:
-            items = tuple(each for each in items if each[0] != item_id)
+        case ["del", *gone]:
+            items = tuple(each for each in items if each[0] not in gone)
         case ["purge"]:
             items = ()
         case ["keep"]:

@@ -283,6 +283,7 @@ class Network(_Subscriber):
             retracted = tuple(item_id for item_id, _ in service.nodes[node].states[-2].items)
             if not retracted:
                 return
+            service.nodes[node].changes[-1].op = ("del", *retracted)  # who holds more is not told that it went
         late = op[0] == "late" or (path.late and op[0] in ("put", "del"))
         kind = EventKind.ITEMS if retracted else KINDS.get(op[0], EventKind.ITEMS)
         redirect = "elsewhere.localhost" if op[0] == "gone" and self._chance.random() < 0.3 else ""
