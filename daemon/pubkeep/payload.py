@@ -9,8 +9,16 @@ from xml.etree.ElementTree import Element
 
 from pubkeep import markup
 
+ITEM = "{http://jabber.org/protocol/pubsub}item"
 _REFUSED = "{https://pubkeep.im/refused}why"
 """Attribute of an `<item/>` whose payload was too much; no server writes it."""
+
+
+def item(item_id: str, payload: Element, publisher: str = "") -> Element:
+    """An `<item/>` around a payload."""
+    result = Element(ITEM, {"id": item_id} | ({"publisher": publisher} if publisher else {}))
+    result.append(payload)
+    return result
 
 
 def first_child(item: Element) -> Element | None:

@@ -322,6 +322,9 @@ class Analysers(Protocol):
         Without an item only prefixes decide, and the result may be not final; None then means "not by its name".
         """
 
+    async def again(self, node: NodeKey, before: Analysis) -> Analysis | None:
+        """What they say now of a node that was analysed in an earlier run; None if none of them matches it."""
+
     async def parse(self, node: NodeKey, analysis: Analysis, item: WireItem) -> Parsed:
         """What the analyser makes of the item. Never raises: trouble stands in `Parsed.error`."""
 

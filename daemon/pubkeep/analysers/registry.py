@@ -148,12 +148,11 @@ class Registry:
         """See ports.Analysers."""
         element = payload.first_child(item.element) if item is not None else None
         namespace = payload.namespace(element) if element is not None else ""
-        for analyser in self._analysers.values():
-            if analyser.matches(node.node, namespace):
-                # without an item, an analyser before this one may still match by namespace
-                final = element is not None or not self._namespaces_before(analyser.name)
-                return await self._analysis(analyser, node, namespace, final=final)
-        return None
+        return await self._first(node, namespace, seen=element is not None)
+
+    async def again(self, node: NodeKey, before: Analysis) -> Analysis | None:
+        """See ports.Analysers."""
+        return await self._first(node, before.namespace, seen=before.final)
 
     async def parse(self, node: NodeKey, analysis: Analysis, item: WireItem) -> Parsed:
         """See ports.Analysers."""
@@ -199,8 +198,7 @@ class Registry:
         analyser = self.get(name)
         if analyser.parser is None:
             raise InvalidArgs(f"analyser {name!r}: it has no parser")
-        item = Element("{http://jabber.org/protocol/pubsub}item", {"id": "test"})
-        item.append(payload.parse(xml))
+        item = payload.item("test", payload.parse(xml))
         node = NodeKey("test@localhost", "pubsub.localhost", analyser.node or "test")
         parsed = await self.parse(node, Analysis(name, analyser.type), WireItem("test", "", item))
         self._parsers.pop(node, None)
@@ -209,6 +207,15 @@ class Registry:
         return parsed.json
 
     # -- parts -----------------------------------------------------------------------------------
+
+    async def _first(self, node: NodeKey, namespace: str, *, seen: bool) -> Analysis | None:
+        """The first that matches; `seen` where an item showed the namespace."""
+        for analyser in self._analysers.values():
+            if analyser.matches(node.node, namespace):
+                # without an item, an analyser before this one may still match by namespace
+                final = seen or not self._namespaces_before(analyser.name)
+                return await self._analysis(analyser, node, namespace, final=final)
+        return None
 
     def _namespaces_before(self, name: str) -> bool:
         for analyser in self._analysers.values():

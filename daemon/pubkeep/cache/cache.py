@@ -15,6 +15,7 @@ from pubkeep.cache.known import Known, Node
 from pubkeep.cache.nodes import Nodes
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.reading import Reader
+from pubkeep.cache.reparsing import Reparser
 from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
@@ -47,6 +48,7 @@ class Cache(Part):
         self._reader = Reader(tools, self._applier, self._scheduler)
         self.writer = Writer(tools, self._applier, self._reader, self._scheduler, syncer)
         self.nodes = Nodes(tools, self._applier, self._reader, self._scheduler)
+        self._reparser = Reparser(tools, self._applier)
         self._applier.unwanted = self._drop_later
         self._work: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
@@ -77,8 +79,11 @@ class Cache(Part):
         for service, shown in (await self._store.traits(account)).items():
             link = self._known.link(account, service)
             link.traits = link.kept = shown
+        outdated: list[tuple[Node, Analysis]] = []
         for record in await self._store.nodes(account):
-            self._known.add(await self._again(record))
+            outdated += await self._take_up(record)
+        if outdated:
+            self._later(self._reparser.run(outdated))
 
     async def close(self) -> None:
         """End the background work; what it did is committed."""
@@ -115,12 +120,22 @@ class Cache(Part):
         with contextlib.suppress(UnknownObject):  # somebody else was faster
             await self.writer.drop(key)
 
-    async def _again(self, record: NodeRecord) -> NodeRecord:
-        """What an analyser says of a stored node may have changed with the program."""
-        if record.analysis is None or not record.analysis.final:
-            return record
-        analysis = await self._analysers.analyse(record.key, None)
-        return record if analysis is None or not analysis.final else replace(record, analysis=analysis)
+    async def _take_up(self, record: NodeRecord) -> list[tuple[Node, Analysis]]:
+        """Remember a stored node; what the analysers say of it may have changed with the program.
+
+        Returns it with its analysis, where its items were parsed by another one: until that is made up for, the node
+        names the one that parsed them.
+        """
+        node, before = self._known.add(record), record.analysis
+        if before is None:
+            return []
+        now = await self._analysers.again(record.key, before)
+        if now is None:
+            node.orphaned = record.wanted_by in ("analyser", "contact") and node.policy.sync != "always"
+            return []
+        parsed_by = replace(now, name=before.name, version=before.version)
+        node.record = replace(record, analysis=parsed_by)
+        return [(node, now)] if parsed_by != now else []
 
     # -- what sessions tell (ports.SessionListener) ----------------------------------------------
 
@@ -309,6 +324,9 @@ class Cache(Part):
             await self.writer.drop(key)
         elif node is not None and policy.max_items != before.max_items:
             node.punch("so many items are kept as was decided since")
+            self._scheduler.want(node, urgent=True)
+        elif node is not None and node.orphaned and policy.sync == "always":
+            node.orphaned = False
             self._scheduler.want(node, urgent=True)
         elif node is None and policy.sync == "always":
             await self._reader.adopt(key, await self._analysers.analyse(key, None), "policy")

@@ -81,6 +81,8 @@ class Node:
     next_attempt: float | None = None
     """Boottime of the next synchronisation; None if none is planned."""
     urgent: bool = False
+    orphaned: bool = False
+    """No analyser matches it any more: what is held stays as it is, and is not synchronised."""
     dropped_events: int = 0
     decided_at: float = float("-inf")
     """When the last answer came that changed the copy: one that was asked for before may be older."""
@@ -333,7 +335,7 @@ class Known:
     def needs_proof(self, node: Node) -> bool:
         """Whether a listing of the whole node is needed; not where a service is merely deaf or late."""
         proof = node.proof
-        if node.record.state is NodeState.IGNORED:
+        if node.record.state is NodeState.IGNORED or node.orphaned:
             return False
         if node.record.copy is Copy.NONE or node.hidden or node.hole or proof is None:
             return True
@@ -361,6 +363,9 @@ class Known:
         link = node.link
         if node.hidden or node.record.state is NodeState.IGNORED:
             return node.record.reason or str(node.record.state)
+        if node.orphaned:
+            name = node.record.analysis.name if node.record.analysis else ""
+            return f"the analyser {name} that wanted it is missing, so it is kept as it was and not synchronised"
         if node.record.copy is Copy.NONE:
             return "not fetched whole yet"
         if not self.live(node.key.account):

@@ -201,10 +201,9 @@ class Writer(Part):
                 await self._store.save_leftover(key, left=False)
 
     async def _new_item(self, node: Node, item_id: str, element: Element) -> NewItem:
-        item = Element(f"{{{PUBSUB}}}item", {"id": item_id})
-        item.append(element)
         xml = payload.to_xml(element)
-        parsed = await parse(self._analysers, node.key, node.record.analysis, WireItem(item_id, "", item))
+        item = WireItem(item_id, "", payload.item(item_id, element))
+        parsed = await parse(self._analysers, node.key, node.record.analysis, item)
         return NewItem(item_id, "", xml, payload.digest(xml), parsed)
 
     async def _unchanged(self, node: Node | None, ids: Sequence[str], sequence: int) -> None:

@@ -44,9 +44,10 @@ _LAST_TKEYS = text(
     " FROM json_each(:seconds)"
 ).bindparams(bits=TKEY_BITS)
 # Built once: for a single event building them takes longer than running them.
-_HELD = select(Item.c.item_id, Item.c.number, Item.c.digest, Item.c.publisher, Item.c.tkey, Item.c.stored).where(
-    Item.c.node == bindparam("node"), Item.c.item_id.in_(bindparam("some", expanding=True))
-)
+_HELD = select(
+    *(Item.c.item_id, Item.c.number, Item.c.digest, Item.c.publisher, Item.c.tkey, Item.c.stored),
+    *(Item.c.analyser, Item.c.version),
+).where(Item.c.node == bindparam("node"), Item.c.item_id.in_(bindparam("some", expanding=True)))
 _LAST_NUMBER = select(func.max(Item.c.number))
 _LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
 _OLD_TEXTS = select(Text.c.tkey, Text.c.text).where(Text.c.tkey.in_(bindparam("some", expanding=True)))
@@ -131,7 +132,7 @@ class ItemChanges:
         seconds = {
             item.id: self._second(item, held.get(item.id))
             for item in each.values()
-            if not _same(item, held.get(item.id))
+            if not self._same(item, held.get(item.id))
         }
         self._reserve(set(seconds.values()))
         for item in each.values():
@@ -256,6 +257,13 @@ class ItemChanges:
     def _max(self, statement: Select[tuple[Any]], **parameters: int) -> int:
         return self.connection.execute(statement, parameters).scalar() or 0
 
+    def _same(self, item: NewItem, row: Any) -> bool:
+        """Whether it is held as it is, and parsed by the analyser that the node has."""
+        if row is None or row.digest != item.digest or row.publisher != item.publisher:
+            return False
+        analysis = self.node.analysis
+        return (row.analyser, row.version) == ((analysis.name, analysis.version) if analysis else ("", 0))
+
     def _second(self, item: NewItem, row: Any) -> int:
         """The second an item counts to: its own date, where that says something, else that of its first day here."""
         published = item.parsed.published // 1_000_000
@@ -283,10 +291,6 @@ def _turn(before: str, after: str) -> str:
     if after == NodeState.DENIED and before != after:
         return "hidden"
     return "shown" if before == NodeState.DENIED and after not in HIDDEN else ""
-
-
-def _same(item: NewItem, row: Any) -> bool:
-    return row is not None and row.digest == item.digest and row.publisher == item.publisher
 
 
 def _parts(values: Sequence[T]) -> list[list[T]]:

@@ -77,6 +77,8 @@ class Scheduler(Part):
     def want(self, node: Node, *, urgent: bool = False) -> None:
         """Synchronise it: next (urgent), or when its turn comes and its last failure is long enough ago."""
         now = self._clock.boottime()
+        if node.orphaned:
+            return
         if urgent:
             node.urgent = True
             node.next_attempt = now if node.failures == 0 else min(node.next_attempt or now, now + FIRST_DELAY)
@@ -101,9 +103,8 @@ class Scheduler(Part):
         now = self._clock.boottime()
         self._free_at[account] = now
         for node in self._known.nodes(account):
-            node.failures = 0
-            node.next_attempt = self._turn_of_unread(node, now) if now - node.read_at > DAY else now
-        self._wake.set()
+            node.failures, node.next_attempt = 0, None
+            self.want(node)
 
     def _turn_of_unread(self, node: Node, now: float) -> float:
         """The next moment that is free, PACE after the one before: also for those who come while others are served."""
@@ -140,6 +141,7 @@ class Scheduler(Part):
 
     def _start_job(self, node: Node, kind: str) -> Job:
         self._sessions.client(node.key.account)
+        node.orphaned = False  # now somebody wants it
         job = self._jobs.start(kind, node.key)
         job.cancel = lambda: self._cancel(node, job)
         node.failures = 0
@@ -179,7 +181,8 @@ class Scheduler(Part):
 
     def _again(self, node: Node) -> None:
         """Nobody waits for the synchronisation of a node any more; what had to be proved before still has to."""
-        if node.record.copy is Copy.NONE and not node.record.items and node.record.wanted_by == "request":
+        wanted = node.record.analysis is not None and node.record.analysis.to_sync
+        if node.record.copy is Copy.NONE and not (node.record.items or wanted) and node.record.wanted_by == "request":
             self._applier.unwanted(node)  # who wanted it does not
         elif node.record.copy is not Copy.NONE and self._known.needs_proof(node):
             node.next_attempt = self._clock.boottime() + FIRST_DELAY
