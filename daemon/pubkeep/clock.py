@@ -9,6 +9,9 @@ import random
 import secrets
 import time
 
+CLOCKS_DIFFER = 3600 * 1_000_000
+"""Microseconds by which the clock of a service may go wrong."""
+
 
 class Clock:
     """The machine's own clocks and randomness."""

@@ -202,6 +202,8 @@ class NodeEvent:
     retracted: tuple[str, ...] = ()
     delayed: bool = False
     """With `<delay/>` (XEP-0203): an old value, a hint only."""
+    said_at: int = 0
+    """The moment in its `<delay/>`, microseconds since the epoch by the sender's clock; 0 where there is none."""
     subscription: str = ""
     """State of a `<subscription/>` notice."""
     redirect: str = ""

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pubkeep import payload
 from pubkeep.cache.committing import Committer, always
 from pubkeep.cache.conversion import convert
-from pubkeep.cache.fed import absent, otherwise_ordered
+from pubkeep.cache.fed import absent, beside_head, otherwise_ordered
 from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Tools
 from pubkeep.cache.sampling import PAYLOADS, sample
+from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (
     Applied,
@@ -28,6 +29,7 @@ from pubkeep.model import (
 
 log = logging.getLogger(__name__)
 
+UNTOLD = "the service had changes that it did not tell"
 OTHER_ORDER = "the service has the newest in another order"
 
 
@@ -138,8 +140,8 @@ class Applier(Committer):
                 continue  # a copy of the last item, as some services send at subscription
             usable = told is not None and not event.delayed and PAYLOADS not in node.link.traits.distrusted
             placed = usable and (known is None or node.link.order != "creation")
-            same_value = usable and told == known
-            node.settle.event(item.id, told or b"", event.at, usable=usable, placed=placed, same=same_value)
+            same_value, news = usable and told == known, self._news(node, event)
+            node.settle.event(item.id, told or b"", event.at, usable=usable, placed=placed, same=same_value, news=news)
             sample(node, item.id, event.at, usable=usable)
             if usable and known is not None and known != told and not node.link.order:
                 await self._overwritten(node, item.id, event.at)
@@ -156,6 +158,11 @@ class Applier(Committer):
         node.changed()
         if not event.delayed:
             await self.write(node, same, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
+
+    @staticmethod
+    def _news(node: Node, event: NodeEvent) -> bool:
+        """Whether an event may tell of something later than the last proof, for all that clocks differ."""
+        return not event.delayed or not event.said_at or event.said_at > node.record.verified_at - CLOCKS_DIFFER
 
     @staticmethod
     def _beside_head(node: Node, ids: Sequence[str], held: Collection[str]) -> bool:
@@ -243,14 +250,17 @@ class Applier(Committer):
         if listing.too_old or listing.sent_at < node.ended_at:
             return
         same = node.unended()
-        whole = node.record.copy is Copy.WHOLE and not node.hidden
-        held = await self._store.digests(node.record.number) if whole else {}
+        copy = Copy.NONE if node.hidden else node.record.copy
+        held = await self._store.digests(node.record.number) if copy is not Copy.NONE else {}
         new_items, shown = await self.convert(node, listing.items, held)
         if not same():
             return
         covered = None if everything is not None else ids
         racing = node.settle.answered(listing.sent_at, listing.taken_at, covered, shown)
-        if whole:
+        if copy is Copy.HEAD and beside_head(node, held, listing, everything, shown, racing):
+            node.punch(UNTOLD)
+            self.verify(node)
+        elif copy is Copy.WHOLE:
             settled = [item for item in new_items if not node.settle.unsettled((item.id,))]
             lacking = absent(list(held), listing, ids, everything)
             gone = [item_id for item_id in lacking if not node.settle.unsettled((item_id,))]
@@ -262,15 +272,14 @@ class Applier(Committer):
             elif settled or gone:
                 node.decided_at = listing.taken_at
                 node.settle.lesson.forget(listing.taken_at, node.settle.fan_out)
-                node.punch("the service had changes that it did not tell")
+                node.punch(UNTOLD)
                 await self.write(node, same, settled, removals=gone)
                 self.verify(node)
             elif ids is None and otherwise_ordered(node, list(held), listing):
                 if not self._known.needs_proof(node):
                     node.punch(OTHER_ORDER)
                 self.verify(node)
-            if ids is None:
-                node.settle.newest_shown(listing.sent_at, [item.id for item in listing.items])
+        node.settle.told(listing, ids, everything, shown)
         if racing:
             node.changed()
             self.settle(node)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What an answer that a caller got shows of the copy."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pubkeep.cache.known import Node
 from pubkeep.model import Listing
@@ -30,3 +30,33 @@ def otherwise_ordered(node: Node, held: list[str], listing: Listing) -> bool:
     ours = [item_id for item_id in held if item_id in set(listed)]
     known = [item_id for item_id in listed if item_id in held]
     return len(listed) > 1 and ours != known and not node.settle.order_ids
+
+
+def beside_head(
+    node: Node,
+    held: Mapping[str, bytes],
+    listing: Listing,
+    everything: Collection[str] | None,
+    shown: Mapping[str, bytes],
+    racing: Collection[str],
+) -> bool:
+    """Whether an answer shows the newest otherwise than they are kept, where only they are (see Applier.feed).
+
+    Args:
+        shown: the digests of its items.
+        racing: ids that events named meanwhile.
+    """
+    sure = {item_id: mark for item_id, mark in held.items() if item_id not in racing}
+    if any(shown.get(item_id, mark) != mark for item_id, mark in sure.items()):
+        return True
+    if listing.query.ids:
+        return any(item_id in sure and item_id not in shown for item_id in listing.query.ids)
+    if everything is not None:
+        newest = list(everything)
+    elif listing.query.max_items is not None:
+        newest = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1]
+    else:
+        return False  # a page of a list, of which nobody knows yet where it ends
+    tail, ours = newest[max(len(newest) - len(held), 0) :], list(held)
+    ours = ours[max(len(ours) - len(tail), 0) :]
+    return [i for i in tail if i not in racing] != [i for i in ours if i not in racing]

@@ -157,9 +157,16 @@ class Reader(Part):
                 return None
             version = node.version
             if (page := node.kept_page(request)) is None:
-                found = await self._page(node, request)
+                try:
+                    found = await self._page(node, request)
+                except NotFound:  # no such item to count from; among the newest it may be an older one
+                    if node.version == version and node.record.copy is Copy.WHOLE:
+                        raise
+                    found = None
                 if node.version != version:
                     continue  # something was committed or came into doubt meanwhile
+                if found is None:
+                    return None
                 page = found if node.record.copy is Copy.WHOLE else asking.inside(found, request, older=node.older)
                 if page is None:
                     return None
@@ -334,7 +341,10 @@ class Reader(Part):
             return False
         if told and not node.link.fan_out and node.subscribed_epoch == node.link.epoch:
             return not node.settle.named_since(asked.sent_at)
-        vouched = await self._vouched(node, request, await self._arrived(node))
+        try:
+            vouched = await self._vouched(node, request, await self._arrived(node))
+        except NotFound:  # the item to count from went meanwhile
+            return False
         return vouched is not None and asking.shown(vouched.page) == asking.shown(asking.fit(page, request))
 
     async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:

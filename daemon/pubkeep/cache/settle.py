@@ -24,7 +24,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from pubkeep.cache.order import Lesson
-from pubkeep.model import REMEMBERED
+from pubkeep.model import REMEMBERED, Listing
 
 MAX_ATTEMPTS = 5
 """So often an id is asked for; then it stays unsettled until the node is listed whole."""
@@ -46,6 +46,8 @@ class Said(NamedTuple):
     """None: it was retracted; empty: it was published, with a payload or value that nobody knows."""
     placed: bool
     """It put the id at the end of the order."""
+    news: bool = True
+    """It may be of now: not delayed for longer than the copy is verified."""
 
 
 @dataclass(slots=True)
@@ -65,8 +67,12 @@ class Settle:
     lesson: Lesson = field(default_factory=Lesson)
     order_ids: dict[str, None] = field(default_factory=dict)
     """Ids whose place at the end of the order is in doubt, in the order of their events."""
-    _newest: tuple[float, tuple[str, ...]] = (float("-inf"), ())
-    """(sent_at, ids) of the last answer that a caller got of the newest items, as it came."""
+    _newest: tuple[float, tuple[str, ...], bool] = (float("-inf"), (), False)
+    """(sent_at, ids, whether there are no others) of the last answer that a caller got of the newest, as it came."""
+    _told: dict[str, tuple[float, bytes | None]] = field(default_factory=dict)
+    """id -> (taken_at, digest; None: it was not there) of what callers got while the node was listed."""
+    _told_all: tuple[float, frozenset[str]] | None = None
+    """(taken_at, ids) of the last list of all that a caller got while the node was listed."""
 
     # -- what happened ---------------------------------------------------------------------------
 
@@ -80,6 +86,7 @@ class Settle:
         placed: bool = False,
         same: bool = False,
         own: bool = False,
+        news: bool = True,
     ) -> None:
         """An event named this id.
 
@@ -88,11 +95,12 @@ class Settle:
             usable: it has a payload and is neither delayed nor wrapped.
             placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
             same: it says what is held already: it cannot contradict an answer.
+            news: it may be of now; else nothing follows where the item is not there.
             own: it is our confirmed write, of which is known when it was sent: the caller says which answers it met.
         """
         self.lesson.forget(at, self.fan_out)
         before = self._named.pop(item_id, None)
-        self._named[item_id] = Said(at, digest, placed)
+        self._named[item_id] = Said(at, digest, placed, news)
         self._forget_before(at)
         covered = not own and self.covered_since(item_id, at - self.fan_out)
         doubtful = (
@@ -160,24 +168,59 @@ class Settle:
             self._covered.append((taken_at, None if ids is None else frozenset(ids)))
         return frozenset(racing)
 
-    def newest_shown(self, sent_at: float, ids: Sequence[str]) -> None:
-        """A caller was answered with the newest items, in the order of the answer."""
-        self._newest = sent_at, tuple(ids)
+    def told(
+        self,
+        listing: Listing,
+        ids: Collection[str] | None,
+        everything: Collection[str] | None,
+        shown: Mapping[str, bytes],
+    ) -> None:
+        """A caller got this answer: a listing that began before it must not end with something older.
+
+        Args:
+            ids, everything: see Applier.feed.
+            shown: the digests of its items.
+        """
+        if ids is None:
+            cut = listing.rsm is not None and (listing.rsm.count or 0) > len(shown)
+            all_of_it = len(listing.items) < (listing.query.max_items or 0) and not cut
+            self._newest = listing.sent_at, tuple(item.id for item in listing.items), all_of_it
+        if not self._watched:
+            return
+        self._told |= {item_id: (listing.taken_at, digest) for item_id, digest in shown.items()}
+        self._told |= {item_id: (listing.taken_at, None) for item_id in ids or () if item_id not in shown}
+        if everything is not None:
+            self._told_all = listing.taken_at, frozenset(everything)
 
     def contradicts(self, order: Sequence[str], since: float, *, turned: bool) -> bool:
-        """Whether a caller got an answer, asked for later than `since`, that shows these in another order.
+        """Whether a caller was shown others as the newest, or in another order, when asked for later than `since`.
 
         Args:
             order: oldest first, as a listing has it that began at `since`.
             turned: the newest come first in answers of the newest.
         """
-        sent_at, ids = self._newest
+        sent_at, ids, all_of_it = self._newest
         if sent_at <= since:
             return False
         named, listed = self.named_since(since - self.fan_out), set(order)
-        shown = [item_id for item_id in ids[:: -1 if turned else 1] if item_id in listed and item_id not in named]
-        ours = set(shown)
-        return shown != [item_id for item_id in order if item_id in ours]
+        shown = [item_id for item_id in ids[:: -1 if turned else 1] if item_id not in named]
+        first = next((order.index(item_id) for item_id in shown if item_id in listed), len(order))
+        ours = [item_id for item_id in order[0 if all_of_it else first :] if item_id not in named]
+        return shown != ours
+
+    def denies(self, listed: Mapping[str, bytes], since: float) -> bool:
+        """Whether a caller got something else than a listing shows that began at `since`, and no event said why.
+
+        Args:
+            listed: all ids with their digests.
+        """
+        named = self.named_since(since - self.fan_out)
+        told = ((item_id, digest) for item_id, (at, digest) in self._told.items() if at > since)
+        if any(listed.get(item_id) != digest for item_id, digest in told if item_id not in named):
+            return True
+        if self._told_all is None or self._told_all[0] <= since:
+            return False
+        return not (self._told_all[1] ^ listed.keys()) <= named
 
     def settled(self, ids: Iterable[str]) -> None:
         """An answer in a quiet window decided about these."""
@@ -212,12 +255,10 @@ class Settle:
         return self._named.get(item_id)
 
     def expects(self, item_id: str, *, held: bool) -> bool:
-        """Whether an item is thought to be there: it is held, or an answer showed it; and no event retracted it since.
-
-        A delayed event alone may name what went long ago.
-        """
+        """Whether an item is thought to be there: held, shown or told, and not retracted since by any event."""
         last, doubt = self._named.get(item_id), self._doubts.get(item_id)
-        return (held or (doubt is not None and doubt.shown)) and not (last and last.digest is None)
+        shown = held or (doubt is not None and doubt.shown)
+        return shown if last is None else last.digest is not None and (shown or last.news)
 
     def named_since(self, moment: float) -> frozenset[str]:
         """The ids that events named at or after this moment."""
@@ -270,6 +311,9 @@ class Settle:
     def unwatch(self, since: float) -> None:
         """It ended."""
         self._watched.remove(since)
+        if not self._watched:
+            self._told.clear()
+            self._told_all = None
 
     def _forget_before(self, now: float) -> None:
         limit = min([now - REMEMBERED, *self._watched]) - self.fan_out

@@ -7,7 +7,7 @@ order and the proof, and only if the listing proves it: nothing is deleted first
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pubkeep.cache.applying import OTHER_ORDER, Applier
@@ -23,6 +23,7 @@ EMPTIED = 10
 """A node of so many items that is listed as empty, without a purge, is listed a second time."""
 
 MOVED_AWAY = "the node or the connection was replaced meanwhile"
+OTHER_ANSWER = "another answer, which may be newer, came meanwhile"
 REFUSED_MEANWHILE = "it was refused meanwhile"
 
 Progress = Callable[[int, int], None]
@@ -119,7 +120,7 @@ class Lister(Part):
                 else:
                     assert pager.sent_at is not None
                     ids, times = list(pager.ids), (pager.sent_at, listing.taken_at)
-                    walk = _Walk(ids, racing, epoch, *times, Copy.WHOLE, pager.pages > 1, pager.way)
+                    walk = _Walk(ids, racing, epoch, *times, Copy.WHOLE, pager.pages > 1, shown, pager.way)
                     outcome = await self._swap(node, unchanged, walk, report)
 
         under_way: list[asyncio.Task[None]] = []
@@ -177,7 +178,7 @@ class Lister(Part):
             racing = node.settle.answered(listing.sent_at, listing.taken_at, None, shown)
             copy = Copy.WHOLE if len(items) <= number and count <= len(items) else Copy.HEAD
             walk = _Walk(
-                [item.id for item in head], racing, epoch, listing.sent_at, listing.taken_at, copy, several=False
+                [item.id for item in head], racing, epoch, listing.sent_at, listing.taken_at, copy, False, shown
             )
             outcome = await self._swap(node, unchanged, walk, report)
 
@@ -236,9 +237,11 @@ class Lister(Part):
     async def _swap(self, node: Node, unchanged: Valid, walk: "_Walk", report: Report) -> Outcome:
         """The last page is written: the proof, the removals and the order, in one transaction."""
         if walk.sent_at < node.decided_at:
-            return Outcome(proved=False, reason="another answer, which may be newer, came meanwhile", again=True)
+            return Outcome(proved=False, reason=OTHER_ANSWER, again=True)
         if node.settle.contradicts(walk.ids, walk.sent_at, turned=bool(node.link.traits.reversed)):
             return Outcome(proved=False, reason=OTHER_ORDER, again=True)
+        if walk.copy is Copy.WHOLE and node.settle.denies(walk.shown, walk.sent_at):
+            return Outcome(proved=False, reason=OTHER_ANSWER, again=True)
         held = await self._store.digests(node.record.number)
         listed = set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:
@@ -305,6 +308,8 @@ class _Walk:
     copy: Copy
     several: bool
     """Whether it took several pages, of several moments."""
+    shown: Mapping[str, bytes]
+    """id -> digest of all that it listed."""
     way: Way = Way.AT_ONCE
 
 

@@ -49,6 +49,8 @@ class Pager:
     _after: str | None = None
     _first_count: int | None = None
     _last_count: int | None = None
+    _moved: bool = False
+    """A page did not begin where the one before it ended."""
 
     @property
     def way(self) -> Way:
@@ -75,6 +77,9 @@ class Pager:
             self.ended, self._surplus = True, frozenset(item.id for item in listing.items).difference(self.ids)
             return ()
         self.pages += 1
+        if listing.rsm is not None and listing.items and listing.rsm.index and self.order is None:
+            # ejabberd gives 0 for each page where it keeps items in SQL, and -1 in Mnesia now and then
+            self._moved |= listing.rsm.index > 0 and listing.rsm.index != len(self.ids)
         fresh = {item.id: item for item in listing.items if item.id not in self.ids}
         if len(fresh) != len(listing.items):
             self._stop("the service listed an item twice")
@@ -119,6 +124,8 @@ class Pager:
             return f"the service counts {self._last_count} items and lists {len(self.ids)}"
         if self._first_count != self._last_count and not racing:
             return "the service's count changed without a notification"
+        if self._moved and not racing:
+            return "items changed their places without a notification"
         return ""
 
     @property

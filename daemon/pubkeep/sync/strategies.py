@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pubkeep import payload
 from pubkeep.cache.known import Node
 from pubkeep.cache.links import Link
+from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, Refused
 from pubkeep.model import ItemsQuery, Listing, OrderBy, WireItem
 from pubkeep.ports import PubSubClient
@@ -22,8 +23,6 @@ PUBSUB = "http://jabber.org/protocol/pubsub"
 ARCHIVED = 100
 """Publications asked for in a page of an archive."""
 ARCHIVE_PAGES = 20
-CLOCKS_DIFFER = 3600 * 1_000_000
-"""Microseconds by which the service's clock may go wrong."""
 OVERLAP = 10
 """So many of the newest must be as they are held, one after the other, so that the gap is closed."""
 TRIES = 3

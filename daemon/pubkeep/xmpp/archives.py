@@ -7,7 +7,6 @@ no query of ours, or comes from another sender than the one asked, is none of th
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import count
 from xml.etree.ElementTree import Element, SubElement
 
@@ -38,7 +37,7 @@ class Query:
         if forwarded is None:
             return
         delay = forwarded.find(events.DELAY)
-        at = _stamp(delay.get("stamp", "")) if delay is not None else 0
+        at = events.stamp(delay.get("stamp", "")) if delay is not None else 0
         for items in forwarded.iterfind(f"{MESSAGE}/{events.EVENT}event/{events.EVENT}items"):
             if items.get("node") == self._node:
                 self._published += [(at, item) for item in events.items(items, f"{events.EVENT}item")]
@@ -77,12 +76,3 @@ class Archives:
             return False
         query.take(result)
         return True
-
-
-def _stamp(text: str) -> int:
-    """Microseconds since the epoch (XEP-0082); 0 where it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return 0
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)

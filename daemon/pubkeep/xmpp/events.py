@@ -6,6 +6,8 @@ Accepted only as a message of its own, not of type error, and not inside carbons
 with a resource is none: it is somebody's client, or an occupant who speaks in the name of a room's address.
 """
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
 from pubkeep.model import EventKind, NodeEvent, NodeKey, WireItem
@@ -41,7 +43,6 @@ def read(message: Element, account: str, at: float) -> list[NodeEvent]:
     if event is None or flaw(message):
         return []
     service = (message.get("from") or account).lower()
-    delayed = message.find(DELAY) is not None
     headers = message.iterfind(f"{SHIM}headers/{SHIM}header")
     collection = next((header.text or "" for header in headers if header.get("name") == "Collection"), "")
     result: list[NodeEvent] = []
@@ -50,15 +51,27 @@ def read(message: Element, account: str, at: float) -> list[NodeEvent]:
         node = child.get("node", "")
         key = NodeKey(account, service, node)
         if name == "items":
-            result += _items(key, child, at, delayed=delayed, collection=collection)
+            result += _items(key, child, at, collection)
         elif name == "delete":
             redirect = child.find(f"{EVENT}redirect")
             uri = redirect.get("uri", "") if redirect is not None else ""
-            result.append(NodeEvent(key, EventKind.DELETE, at, delayed=delayed, redirect=uri))
+            result.append(NodeEvent(key, EventKind.DELETE, at, redirect=uri))
         else:
             state = child.get("subscription", "")
-            result.append(NodeEvent(key, _KINDS.get(name, EventKind.UNKNOWN), at, delayed=delayed, subscription=state))
+            result.append(NodeEvent(key, _KINDS.get(name, EventKind.UNKNOWN), at, subscription=state))
+    if (delay := message.find(DELAY)) is not None:
+        said_at = stamp(delay.get("stamp", ""))
+        result = [replace(each, delayed=True, said_at=said_at) for each in result]
     return [each for each in result if each.node.node]
+
+
+def stamp(text: str) -> int:
+    """Microseconds since the epoch (XEP-0082); 0 where it is no moment."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
 def items(parent: Element, tag: str) -> tuple[WireItem, ...]:
@@ -68,13 +81,13 @@ def items(parent: Element, tag: str) -> tuple[WireItem, ...]:
     )
 
 
-def _items(key: NodeKey, element: Element, at: float, *, delayed: bool, collection: str) -> list[NodeEvent]:
+def _items(key: NodeKey, element: Element, at: float, collection: str) -> list[NodeEvent]:
     """What is named, and that there was more than that (XEP-0060 7.1.2.2 allows a notice without any item)."""
     named = items(element, f"{EVENT}item")
     retracted = tuple(each.get("id", "") for each in element.iterfind(f"{EVENT}retract") if each.get("id"))
     result = []
     if named or retracted:
-        result.append(NodeEvent(key, EventKind.ITEMS, at, named, retracted, delayed=delayed, collection=collection))
+        result.append(NodeEvent(key, EventKind.ITEMS, at, named, retracted, collection=collection))
     if not result or len(named) + len(retracted) < len(element):
-        result.append(NodeEvent(key, EventKind.UNKNOWN, at, delayed=delayed, collection=collection))
+        result.append(NodeEvent(key, EventKind.UNKNOWN, at, collection=collection))
     return result

@@ -2,8 +2,15 @@
 """The settle rule, with times given by hand."""
 
 from pubkeep.cache.settle import MAX_ATTEMPTS, Settle
+from pubkeep.model import ItemsQuery, Listing
+from tests.daemon.cache.service import wire
 
 A, B = b"a" * 16, b"b" * 16
+
+
+def newest(asked: int, *ids: str) -> Listing:
+    """An answer that a caller got of so many of the newest, asked for at 100."""
+    return Listing(ItemsQuery(max_items=asked), tuple(wire(each, each) for each in ids), None, 100.0, 100.5)
 
 
 def test_an_event_without_a_race_leaves_nothing_in_doubt() -> None:
@@ -226,17 +233,43 @@ def test_what_is_told_during_a_long_listing_is_remembered_until_it_ends() -> Non
 
 def test_a_listing_in_another_order_than_a_later_answer_had_is_contradicted() -> None:
     settle = Settle(fan_out=2.0)
-    settle.newest_shown(100.0, ["y", "x"])
+    settle.told(newest(2, "y", "x"), None, None, {})
 
     assert settle.contradicts(["w", "x", "y"], 99.0, turned=False)
     assert not settle.contradicts(["w", "x", "y"], 99.0, turned=True)
-    assert not settle.contradicts(["w", "y", "x", "z"], 99.0, turned=False)
+    assert settle.contradicts(["w", "y", "x", "z"], 99.0, turned=False)  # z went, or moved
+    assert settle.contradicts(["w", "y"], 99.0, turned=False)  # x came
     assert not settle.contradicts(["w", "x", "y"], 101.0, turned=False)  # the listing is the later one
+
+
+def test_where_fewer_came_than_were_asked_for_there_are_no_others() -> None:
+    settle = Settle(fan_out=2.0)
+    settle.told(newest(3, "x", "y"), None, None, {})
+
+    assert settle.contradicts(["w", "x", "y"], 99.0, turned=False)
+    assert not settle.contradicts(["x", "y"], 99.0, turned=False)
+
+
+def test_a_listing_does_not_end_with_something_older_than_a_caller_got_meanwhile() -> None:
+    settle = Settle(fan_out=2.0)
+    settle.watch(99.0)
+
+    settle.told(newest(1, "x"), ("x", "gone"), None, {"x": B})
+
+    assert settle.denies({"x": A}, 99.0)
+    assert settle.denies({"x": B, "gone": A}, 99.0)
+    assert not settle.denies({"x": B, "other": A}, 99.0)
+    settle.event("x", A, 100.5)
+    assert not settle.denies({"x": A}, 99.0)  # that says what happened
+    settle.told(newest(1, "x"), ("x",), ("x", "y"), {"x": A})
+    assert settle.denies({"x": A}, 99.0)
+    settle.unwatch(99.0)
+    assert not settle.denies({"x": B}, 99.0)
 
 
 def test_what_was_told_meanwhile_may_stand_elsewhere_in_a_later_answer() -> None:
     settle = Settle(fan_out=2.0)
     settle.event("x", A, 99.5, placed=True)
-    settle.newest_shown(100.0, ["y", "x"])
+    settle.told(newest(2, "y", "x"), None, None, {})
 
     assert not settle.contradicts(["x", "y"], 99.0, turned=False)
