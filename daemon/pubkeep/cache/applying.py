@@ -197,7 +197,10 @@ class Applier(Committer):
     async def ignore(self, node: Node, words: str) -> None:
         """A node of which no copy can be true: it is passed through."""
         node.proof = None
+        node.incarnation += 1
         ignored = {"state": NodeState.IGNORED, "reason": words, "copy": Copy.NONE}
+        node.record = replace(node.record, **ignored)  # type: ignore[arg-type]
+        node.changed()
         if await self._drop_rows(node, node.unended(), "purged", **ignored) is not None:
             self.tell(node, "state", None)
 
@@ -223,7 +226,7 @@ class Applier(Committer):
         await self.save(node, None, **denied)
 
     async def reveal(self, node: Node) -> None:
-        """A denied or gone node answers again; what is held of it is to be verified."""
+        """A denied, gone or ignored node gives a list (again); what is held of it is to be verified."""
         await self.save(node, state=NodeState.STALE, reason="readable again", error="")
 
     async def subscribed(self, node: Node) -> None:
@@ -290,6 +293,8 @@ class Applier(Committer):
         Who may publish need not be allowed to read: what was denied stays so until the service shows it.
         """
         same = node.unended()
+        if node.record.state is NodeState.IGNORED:
+            return  # it may be confirmed and not stored
         if node.hidden:
             node.refused_at = float("-inf")  # the next read asks
             self.verify(node)

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pubkeep import payload
 from pubkeep.cache.conversion import parse
 from pubkeep.cache.links import Link
-from pubkeep.errors import InvalidArgs, LimitExceeded, NotFound, NotSupported, Unavailable
-from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, OrderBy, WireItem
+from pubkeep.errors import InvalidArgs, LimitExceeded, NotAllowed, NotFound, NotSupported, PubkeepError, Unavailable
+from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, NodeRecord, NodeState, OrderBy, WireItem
 from pubkeep.ports import Analysers, PubSubClient
 from pubkeep.questions import ItemsRequest, Page
 from pubkeep.slices import Slices
 from pubkeep.sync import strategies
-from pubkeep.sync.pager import Pager, pages_refused
+from pubkeep.sync.pager import NOT_KEPT, Pager, pages_refused
 from pubkeep.sync.proofs import Way
 from pubkeep.uri import item_uri
 
@@ -302,3 +302,13 @@ def inside(page: Page, request: ItemsRequest, *, older: bool) -> Page | None:
 def shown(page: Page) -> list[tuple[str, str, str]]:
     """What readers see of its rows."""
     return [(row.id, row.xml, row.json) for row in page.items]
+
+
+def of_the_node(error: PubkeepError) -> bool:
+    """Whether it says something of the node: that it is gone, denied, or keeps no items (any more)."""
+    return isinstance(error, NotFound | NotAllowed) or (isinstance(error, NotSupported) and NOT_KEPT in str(error))
+
+
+def keeps_again(record: NodeRecord) -> bool:
+    """Whether a node that just gave a list did not keep items when it was asked before."""
+    return record.state is NodeState.IGNORED and NOT_KEPT in record.reason

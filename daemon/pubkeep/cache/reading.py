@@ -304,7 +304,9 @@ class Reader(Part):
 
         try:
             asked = await asking.ask(client, link, key, request, feed, self._settings.max_items)
-        except (NotFound, NotAllowed) as error:
+        except PubkeepError as error:
+            if not asking.of_the_node(error):
+                raise
             node = self._known.node(key)
             if node is not None and node.hidden and isinstance(error, type(self._refusal(node))):
                 node.refused_at = asked_at
@@ -352,7 +354,7 @@ class Reader(Part):
         if (node := self._known.node(key)) is not None:
             if node.hidden and node.access.shown(asked.sent_at):
                 await self._applier.reveal(node)
-            if self._known.needs_proof(node):
+            if asking.keeps_again(node.record) or self._known.needs_proof(node):
                 self._planner.want(node, urgent=True)
             return node.record.analysis
         policy = self._known.policy(key)

@@ -173,6 +173,8 @@ class Writer(Part):
         self._scheduler.drop(node)
         try:
             if node.record.subscribed and not await self._syncer.unsubscribe(key):
+                if self._known.node(key) is not node:
+                    return 0  # it went with its account, perhaps
                 await self._store.save_leftover(key, left=True)
             async with self._known.keeping:
                 if self._known.node(key) is not node:

@@ -192,8 +192,8 @@ class Lister(Part):
         return outcome
 
     async def _readable(self, node: Node, listing: Listing) -> bool:
-        """Show what was hidden; False where it was refused, and this may be the older answer."""
-        if node.access.shown(listing.sent_at) and node.hidden:
+        """Show what was hidden or ignored; False where it was refused, and this may be the older answer."""
+        if node.access.shown(listing.sent_at) and (node.hidden or node.record.state is NodeState.IGNORED):
             await self._applier.reveal(node)
         return not node.hidden
 

@@ -18,6 +18,8 @@ PAGE = 100
 """Items asked for in a page."""
 CUTS = frozenset((10, 20, 25, 50, PAGE, 200, 250, 500, 1000))
 """Numbers of items at which services cut their answers: one more is asked for where just so many came unnumbered."""
+NOT_KEPT = "persistent-items"
+"""Named where the service keeps no items of the node (XEP-0060 6.5.9.6)."""
 
 
 @dataclass(slots=True)
@@ -139,4 +141,4 @@ class Pager:
 
 def pages_refused(error: NotSupported) -> bool:
     """Whether a page was refused for being one; else the service keeps no items of the node (XEP-0060 6.5.9.6)."""
-    return "persistent-items" not in str(error)
+    return NOT_KEPT not in str(error)

@@ -215,6 +215,36 @@ def test_of_a_node_that_does_not_store_nothing_is_stored(on_stage: Playing) -> N
     on_stage("synced", scene)
 
 
+def test_who_is_told_that_a_node_stores_nothing_or_stores_again_tells_the_copy(on_stage: Playing) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.service.error = NotSupported("persistent-items")
+        refused = await stage.answer("service")
+        await asyncio.sleep(QUIET)
+        off = (refused, stage.explained()["state"], await stage.held())
+
+        stage.service.error = None
+        listed = await stage.answer()
+        await asyncio.sleep(QUIET)
+
+        assert off == ("NotSupported", "ignored", "")
+        assert (listed, stage.explained()["state"], await stage.held()) == ("asked", "synced", "abc")
+
+    on_stage("synced", scene)
+
+
+def test_what_is_published_to_a_node_that_stores_nothing_is_not_stored(on_stage: Playing) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.service.error = NotSupported("persistent-items")
+        await stage.synchronise()
+
+        stage.service.error = None
+        await stage.cache.writer.publish(KEY, [ENTRY.format("z")], ids=["z"])
+
+        assert (stage.explained()["state"], await stage.held()) == ("ignored", "")
+
+    on_stage("synced", scene)
+
+
 @pytest.mark.parametrize(
     "field", ["consistent-items", "pubsub#consistent-items", "{urn:xmpp:pubsub-cache:0}consistent-items"]
 )
@@ -367,6 +397,22 @@ def test_a_removed_account_leaves_nothing_and_takes_nothing(on_stage: Playing) -
         await under_way
 
         assert rows(stage, "SELECT number FROM item UNION SELECT number FROM node") == []
+
+    on_stage("synced", scene)
+
+
+def test_what_is_being_forgotten_while_its_account_is_removed_leaves_nothing(on_stage: Playing) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.service.mute = True
+        where = NodeFilter(KEY.account, KEY.service, KEY.node)
+        under_way = asyncio.create_task(stage.cache.forget(where, [KEY.account]))
+        await asyncio.sleep(LATE / 2)
+        await stage.cache.close_account(KEY.account)
+        stage.cut()
+        await stage.store.remove_account(1)
+
+        assert await under_way == 0
+        assert rows(stage, "SELECT number FROM node") == []
 
     on_stage("synced", scene)
 
