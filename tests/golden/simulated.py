@@ -210,6 +210,8 @@ class Conversation:
                     service.holding(node).subscription = "pending" if value == "authorize" else "subscribed"
                     self._closed.add(node)
                     service.change(node, self._at, "close")
+                case "persist_items":
+                    service.change(node, self._at, "on" if value == "1" else "off")
                 case _:
                     _set(rules, name, value == "1")
         tells = self.profile.ejabberd and rules.notify_config and service.hears(node)
@@ -241,8 +243,6 @@ def _set(rules: Rules, name: str, value: bool) -> None:
             rules.payloads = value
         case "deliver_notifications":
             rules.muted = not value
-        case "persist_items":
-            rules.stored = value
         case "notify_retract" | "notify_delete" | "notify_config":
             setattr(rules, name, value)
 

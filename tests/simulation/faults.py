@@ -270,6 +270,44 @@ async def several_subscriptions(world: "World", network: Network, service: str) 
 
 async def service_restarted(world: "World", network: Network, service: str) -> None:
     """Its state is kept; for a moment nobody answers at its address, and what happens is told to nobody."""
+    await _away(world, service)
+
+
+async def service_wiped(world: "World", network: Network, service: str) -> None:
+    """It is restarted with nothing of its state; most owners make their nodes anew, and nobody is told."""
+    for each in world.networks.values():
+        each.services[service].wipe(world.clock.boottime())
+        world.seen["change gone untold"] += 1
+    await _away(world, service)
+    for node in world.all_nodes:
+        if world.chance.random() < 0.8 and not world.state(node).exists:
+            world.change(node, "made")
+            for _ in range(world.chance.randint(0, 3)):
+                world.publish(node)
+
+
+async def nothing_stored(world: "World", network: Network, service: str) -> None:
+    """A node keeps no items any more, and tells of them all the same; later it keeps them. At times this is told."""
+    node = world.chance.choice(world.kept_nodes)
+    told = not network.services[service].profile.prosody and world.chance.random() < 0.5
+    for each in world.networks.values():
+        each.services[service].holding(node).rules.notify_config = told
+    key, users = NodeKey(network.account, service, node), world.users
+    looks: list[Callable[[], Awaitable[object]]] = [
+        lambda: users.read(key, ItemsRequest(freshness="service", format="both")),
+        lambda: users.write(key),
+        lambda: users.decide("synchronise", key),
+    ]
+    world.change(node, "off")
+    for _ in range(world.chance.randint(1, 4)):
+        await asyncio.sleep(world.chance.uniform(0, 3))
+        world.publish(node)
+        await world.chance.choice(looks)()
+    world.change(node, "on")
+
+
+async def _away(world: "World", service: str) -> None:
+    """Nobody answers at its address for a moment, and what happens is told to nobody."""
     paths = [each.paths[service] for each in world.networks.values()]
     for path in paths:
         path.condition, path.drop = condition("service-unavailable"), 99
@@ -334,6 +372,8 @@ FAULTS: tuple[Fault, ...] = (
     subscriptions_pending,
     several_subscriptions,
     service_restarted,
+    service_wiped,
+    nothing_stored,
     hostile_notifications,
     notification_not_understood,
     configured,

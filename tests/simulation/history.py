@@ -13,7 +13,8 @@ MOST_WORLDS = 4096
 class Change:
     """One change of a node.
 
-    put ID TEXT, del ID..., purge, keep (a purge that keeps the last item), gone, made, deny, allow.
+    put ID TEXT, del ID..., purge, keep (a purge that keeps the last item), gone, made, deny, allow, off (nothing is
+    stored any more), on.
     """
 
     at: float
@@ -29,11 +30,13 @@ class State:
     items: tuple[tuple[str, str], ...] = ()
     exists: bool = True
     allowed: bool = True
+    stored: bool = True
+    """Whether it keeps items (pubsub#persist_items)."""
 
     @property
     def shown(self) -> bool:
-        """Whether the account may read it."""
-        return self.exists and self.allowed
+        """Whether the account can read it."""
+        return self.exists and self.allowed and self.stored
 
 
 @dataclass(slots=True)
@@ -113,6 +116,8 @@ def after(state: State, op: Sequence[str], order: str) -> State:
     """The state after an operation."""
     items = state.items
     match op:
+        case ["put", _, _] if not state.stored:
+            return state
         case ["put", item_id, text]:
             if order == "creation" and any(each[0] == item_id for each in items):
                 items = tuple((each, text if each == item_id else held) for each, held in items)
@@ -129,7 +134,11 @@ def after(state: State, op: Sequence[str], order: str) -> State:
         case ["made"]:
             return State()
         case ["deny"]:
-            return State(items, state.exists, allowed=False)
+            return State(items, state.exists, False, state.stored)
         case ["allow"]:
-            return State(items, state.exists, allowed=True)
-    return State(items, state.exists, state.allowed)
+            return State(items, state.exists, True, state.stored)
+        case ["off"]:
+            return State((), state.exists, state.allowed, stored=False)
+        case ["on"]:
+            return State(items, state.exists, state.allowed, stored=True)
+    return State(items, state.exists, state.allowed, state.stored)

@@ -393,7 +393,7 @@ class Network(_Subscriber):
         service = self.services[node.service]
 
         def do(sent_at: float) -> Callable[[float], Confirmation]:
-            service.readable(node.node)
+            service.admitted(node.node)
             if self.paths[node.service].refuse_writes:
                 raise Refusal(*FORBIDDEN)
             self.own[op] = self.change(service, node.node, *op)

@@ -139,12 +139,17 @@ class Service:
             raise Refusal(*NOT_FOUND)
         return self.nodes[node].state()
 
+    def admitted(self, node: str) -> State:
+        """What the node is now, whether it stores anything or not. Raises Refusal."""
+        state = self.there(node)
+        if not state.allowed:
+            raise Refusal(*self.holding(node).refusal)
+        return state
+
     def readable(self, node: str) -> State:
         """What the node is now. Raises Refusal."""
-        state, holding = self.there(node), self.holding(node)
-        if not state.allowed:
-            raise Refusal(*holding.refusal)
-        if self.profile.prosody and not holding.rules.stored:
+        state = self.admitted(node)
+        if not self.profile.ejabberd and not self.holding(node).rules.stored:
             raise Refusal("cancel", "feature-not-implemented", "persistent-items")
         return state
 
@@ -186,7 +191,7 @@ class Service:
         """The account subscribes. Returns what it is told at once. Raises Refusal."""
         self.there(node)
         if self.holding(node).subscription == "subscribed":
-            self.readable(node)
+            self.admitted(node)
             self.subscribed.add(node)
             return self.last(node, self.profile.last_item) if self.profile.last_item else []
         return []
@@ -214,7 +219,7 @@ class Service:
     # -- changes -------------------------------------------------------------------------------------
 
     def change(self, node: str, at: float, *op: str, by: str = "", notify: bool = True) -> tuple[int, list[Notice]]:
-        """Somebody changes a node: put ID TEXT, del ID, purge, gone, made, deny, close, allow, limit NUMBER.
+        """Somebody changes a node: put ID TEXT, del ID, purge, gone, made, deny, close, allow, limit NUMBER, off, on.
 
         `deny` makes the account an outcast, `close` lets in only those who are on a list.
 
@@ -247,6 +252,8 @@ class Service:
                 return self._close(node, at)
             case ["limit", number]:
                 return self._limit(node, at, int(number))
+            case ["off" | "on"]:
+                return self._persist(node, at, on=op[0] == "on")
         return history.commit(Change(at, op, told=False)), []
 
     def hears(self, node: str) -> bool:
@@ -265,14 +272,14 @@ class Service:
         holding = self.holding(node)
         if self.profile.ejabberd and holding.publishers.get(item_id, by) != by:
             raise Refusal(*FORBIDDEN)
-        if not holding.rules.stored:
-            return self._pass_on(node, at, item_id, text)
         self._ticks += 1
         known = {each for each, _ in self.there(node).items}
         holding.modified[item_id] = self._ticks
         if item_id not in known:
             holding.created[item_id] = self._ticks
         holding.publishers[item_id] = by
+        if not holding.rules.stored:
+            return self._pass_on(node, at, item_id, text)
         number, notices = self._tell(node, at, ("put", item_id, text))
         return number, [*(self._without_payload(node, each) for each in notices), *self._trim(node, at, by)]
 
@@ -282,6 +289,8 @@ class Service:
     def _pass_on(self, node: str, at: float, item_id: str, text: str) -> tuple[int, list[Notice]]:
         """A node that stores nothing: on ejabberd its last item stays all the same, and only that."""
         number = len(self.nodes[node].changes)
+        if not self.nodes[node].state().stored:  # who does not know that takes it for a change
+            number = self.nodes[node].commit(Change(at, ("put", item_id, text), told=self.hears(node)))
         if self.profile.ejabberd:
             for each, _ in self.there(node).items:
                 self.nodes[node].commit(Change(at, ("del", each), told=False))
@@ -307,6 +316,25 @@ class Service:
         if not self.profile.ejabberd:
             self._trim(node, at, "")
         return len(self.nodes[node].changes), []
+
+    def _persist(self, node: str, at: float, *, on: bool) -> tuple[int, list[Notice]]:
+        """What was stored goes when nothing is stored any more (Prosody); on ejabberd it stays until the next item."""
+        self.there(node)
+        rules, number = self.holding(node).rules, len(self.nodes[node].changes)
+        if rules.stored == on:
+            return number, []
+        rules.stored, told = on, rules.notify_config and self.hears(node)
+        if not self.profile.ejabberd:
+            number = self.nodes[node].commit(Change(at, ("on" if on else "off",), told))
+        return number, [("config",)] if told else []
+
+    def wipe(self, at: float) -> None:
+        """It loses all that it knew."""
+        for node, history in self.nodes.items():
+            if history.state().exists:
+                history.commit(Change(at, ("gone",), told=False))
+            self._forget(node)
+        self.ghosts.clear()
 
     def _purge(self, node: str, at: float) -> tuple[int, list[Notice]]:
         """ejabberd with SQL keeps what came from those who are neither affiliated nor subscribed."""

@@ -300,7 +300,7 @@ class World:
                 network.connect()
         kept = [key for key in self.keys if key.node != IGNORED]
         for key in kept:
-            if not self.wanted(key) or self._denied(key):  # who reads it wants it again, or asks whether it may
+            if not self.wanted(key) or self._unserved(key):  # who reads it wants it again, or asks whether it may
                 await self.users.read(key, ItemsRequest(format="json", freshness="service"))
         begun = {jid: network.requests for jid, network in self.networks.items()}
         verified = self._verified()
@@ -332,9 +332,9 @@ class World:
         if fault := self.disk.ledger.index_fault():
             raise Wrong(fault)
 
-    def _denied(self, key: NodeKey) -> bool:
+    def _unserved(self, key: NodeKey) -> bool:
         """Whether nothing is served of it, and nobody asks for it again within an hour."""
-        return self.cache.explain(key)["state"] == "denied"
+        return self.cache.explain(key)["state"] in ("denied", "ignored")
 
     def _verified(self) -> dict[NodeKey, float]:
         """When each node was last proved."""
