@@ -91,8 +91,10 @@ class Daemon:
         await self.store.add_account(jid, "x", uid=0, enabled=True, host="", port=0, tls="required")
 
     async def there(self, jid: str) -> None:
-        """Wait until it is an account: of others nobody asks anything."""
-        await self._there[jid].wait()
+        """Wait until the daemon runs and has this account: of others nobody asks anything."""
+        while not (self.running.is_set() and self._there[jid].is_set()):
+            await self.running.wait()
+            await self._there[jid].wait()
 
     async def remove_account(self, jid: str) -> None:
         """Somebody removes an account, as pubkeep.accounts does it."""

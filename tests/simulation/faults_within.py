@@ -27,7 +27,10 @@ OTHERS = (
 
 async def suspended(world: "World", network: Network, service: str) -> None:
     world.cells.linked(network.account, "suspend")
-    world.clock.slept += world.chance.choice((10.0, 8 * 3600.0)) * world.chance.random()
+    seconds = world.chance.choice((10.0, 8 * 3600.0)) * world.chance.random()
+    world.clock.slept += seconds
+    for each in world.networks.values():
+        each.elsewhere.slept(seconds)
 
 
 async def wall_clock_set(world: "World", network: Network, service: str) -> None:

@@ -4,6 +4,8 @@
 import asyncio
 import random
 import selectors
+from collections.abc import Callable
+from itertools import count
 
 from pubkeep.clock import Clock
 
@@ -48,6 +50,40 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def stall(self, seconds: float) -> None:
         """Something kept everybody else from running for so long."""
         self._jumping.now += seconds
+
+
+class Elsewhere:
+    """What goes on outside of the machine, also while it sleeps."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._under_way: dict[int, tuple[float, asyncio.TimerHandle, Callable[[], None]]] = {}
+        self._numbers = count()
+
+    def at(self, moment: float, work: Callable[[], None]) -> None:
+        """Do this then."""
+        number = next(self._numbers)
+
+        def run() -> None:
+            del self._under_way[number]
+            work()
+
+        self._under_way[number] = moment, self._loop.call_at(moment, run), work
+
+    def after(self, seconds: float, work: Callable[[], None]) -> None:
+        """Do this in so many seconds."""
+        self.at(self._loop.time() + seconds, work)
+
+    def slept(self, seconds: float) -> None:
+        """The machine slept for so long: what was due meanwhile has happened, in its order."""
+        waiting = sorted(self._under_way.items(), key=lambda entry: (entry[1][0], entry[0]))
+        self._under_way.clear()
+        for _, (moment, timer, work) in waiting:
+            timer.cancel()
+            if moment - seconds <= self._loop.time():
+                work()
+            else:
+                self.at(moment - seconds, work)
 
 
 class VirtualClock(Clock):

@@ -28,6 +28,7 @@ from pubkeep.model import (
 )
 from pubkeep.xmpp.inbox import Inbox
 from tests.simulation.history import Change
+from tests.simulation.loop import Elsewhere
 from tests.simulation.refusals import FORBIDDEN, Refusal
 from tests.simulation.services import PUBSUB, Notice, Service, wire
 from tests.simulation.watcher import Watcher
@@ -154,6 +155,7 @@ class Network(_Subscriber):
         self.account, self.services = account, services
         self._clock, self._chance, self.seen = clock, chance, seen
         self._loop = asyncio.get_running_loop()
+        self.elsewhere = Elsewhere(self._loop)
         self.stream = Stream(self._loop, chance)
         self.inbox = Inbox()
         self.listener: Any = None
@@ -315,7 +317,7 @@ class Network(_Subscriber):
         def sent() -> None:
             if path.delay:
                 path.last = max(path.last + 1e-6, self._loop.time() + path.delay)
-                self._loop.call_at(path.last, passed)
+                self.elsewhere.at(path.last, passed)
             else:
                 self.stream.push(deliver)
 
@@ -324,10 +326,10 @@ class Network(_Subscriber):
                 self.stream.push(deliver)
 
         if service.profile.fan_out and self._chance.random() < 0.6:
-            self._loop.call_later(self._chance.uniform(0, service.profile.fan_out), sent)
+            self.elsewhere.after(self._chance.uniform(0, service.profile.fan_out), sent)
         elif path.last > self._loop.time():
             path.last += 1e-6
-            self._loop.call_at(path.last, passed)
+            self.elsewhere.at(path.last, passed)
         else:
             sent()
 
@@ -480,7 +482,7 @@ class Network(_Subscriber):
             worked_at = self._clock.boottime()
             deliver = lambda: back(outcome, worked_at)  # noqa: E731
             if path.answer_late:
-                self._loop.call_later(path.answer_late, self._late, service, deliver)
+                self.elsewhere.after(path.answer_late, lambda: self._late(service, deliver))
             else:
                 self._late(service, deliver)
 
