@@ -17,7 +17,7 @@ from tests.simulation.daemon import Daemon
 from tests.simulation.faults import FAULTS, OFTEN, name_of
 from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
-from tests.simulation.network import Network
+from tests.simulation.network import REPLY, Network
 from tests.simulation.oracle import Sight, text_of
 from tests.simulation.refusals import Refusal
 from tests.simulation.services import PROFILES, Service
@@ -298,6 +298,7 @@ class World:
         for network in self.networks.values():
             if not network.stream.up:
                 network.connect()
+        await asyncio.sleep(REPLY + 5)  # what was to be dropped is dropped
         kept = [key for key in self.keys if key.node != IGNORED]
         for key in kept:
             if not self.wanted(key) or self._unserved(key):  # who reads it wants it again, or asks whether it may

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from pubkeep.errors import Failed, PubkeepError, StorageFull, Unavailable
+from pubkeep.errors import Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ def _translated(error: BaseException) -> PubkeepError:
         return Failed("the database: the file is damaged or not a database of this program; move it away")
     if name.startswith("SQLITE_IOERR"):
         return Failed("the database: the disk reports an error; the system's log says more")
+    if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return UnknownObject("the database: the account or the node that this belongs to was removed meanwhile")
     log.error("the database: %s: %s", name or type(error).__name__, error)
     return Failed("the database: a request failed; the log says more")
 

@@ -181,9 +181,8 @@ class Scheduler(Part):
 
     def _again(self, node: Node) -> None:
         """Nobody waits for the synchronisation of a node any more; what had to be proved before still has to."""
-        wanted = node.record.analysis is not None and node.record.analysis.to_sync
-        if node.record.copy is Copy.NONE and not (node.record.items or wanted) and node.record.wanted_by == "request":
-            self._applier.unwanted(node)  # who wanted it does not
+        if node.record.copy is Copy.NONE and not node.record.items and node.record.wanted_by == "request":
+            self._applier.unwanted(node)  # who wanted it does not; a read shows whether an analyser does
         elif node.record.copy is not Copy.NONE and self._known.needs_proof(node):
             node.next_attempt = self._clock.boottime() + FIRST_DELAY
 
