@@ -90,6 +90,10 @@ class Daemon:
     async def _add(self, jid: str) -> None:
         await self.store.add_account(jid, "x", uid=0, enabled=True, host="", port=0, tls="required")
 
+    def has(self, jid: str) -> bool:
+        """Whether it is an account now."""
+        return self._there[jid].is_set()
+
     async def there(self, jid: str) -> None:
         """Wait until the daemon runs and has this account: of others nobody asks anything."""
         while not (self.running.is_set() and self._there[jid].is_set()):

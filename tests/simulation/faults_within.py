@@ -127,7 +127,7 @@ async def account_removed(world: "World", network: Network, service: str) -> Non
     await _insist(world, lambda: daemon.remove_account(jid))
     await asyncio.gather(*busy)
     await asyncio.sleep(world.chance.uniform(0, 5))
-    if left := world.cache.get_nodes(NodeFilter(), [jid]):
+    if not daemon.has(jid) and (left := world.cache.get_nodes(NodeFilter(), [jid])):
         raise Wrong(f"the account was removed, and there is {left}")
     users.removed(jid)
     await _insist(world, lambda: daemon.add_account(jid))

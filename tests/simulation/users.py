@@ -276,14 +276,17 @@ class Users:
         world = self._world
         accounts = list(world.networks)
         ledger, commits = world.daemon.disk.ledger, world.daemon.disk.ledger.commits
+        since = self.since
         try:
-            request = SearchRequest(since=self.since, limit=500)
+            request = SearchRequest(since=since, limit=500)
             found = await world.daemon.call(world.cache.search(request, accounts))
         except CursorTooOld:
             self.mirror, self.since = {}, None  # another file
             return
         except (Killed, NotReady):
             return
+        if self.since != since:
+            return  # another file was put in its place meanwhile
         if found.reset or self.since is None:
             self.mirror = {}
         for uri in found.removed:
