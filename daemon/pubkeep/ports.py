@@ -285,7 +285,8 @@ class SessionListener(Protocol):
         """Bare JIDs whose presence the account sees: the roster came, or changed."""
 
     def dropped(self, account: str, why: str) -> None:
-        """An event came that no service can have sent: an `error`, `wrapped`, or of a `sender` that is none."""
+        """Something came that nobody may send: an event that is an `error`, `wrapped` or of a `sender` that is none, or
+        what belongs to a `login` when that is over."""
 
     async def handle(self, event: NodeEvent) -> None:
         """An event, in the inbox of its node."""

@@ -265,6 +265,7 @@ class Session:
         stream.add_event_handler("no_auth", self._no_auth)
         stream.add_event_handler("stream_error", self._stream_error)
         stream.refused = self._stanza_refused
+        stream.dropped = lambda why: self._listener.dropped(self.account.jid, why)
         stream.take("pubkeep answers", self._requests.wants, self._requests.take)
         stream.take("pubkeep events", events.is_event, self._event)
 

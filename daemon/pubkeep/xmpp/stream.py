@@ -29,6 +29,8 @@ from pubkeep.xmpp.stanzas import Found, Part, Stanzas
 log = logging.getLogger(__name__)
 
 CLIENT = "{jabber:client}"
+LOGIN = ("{urn:ietf:params:xml:ns:xmpp-tls}", "{urn:ietf:params:xml:ns:xmpp-sasl}", "{urn:xmpp:sasl:2}")
+"""Namespaces of what a server says until it has let us in (RFC 6120 5 and 6, XEP-0388), and never after that."""
 PIECE = 16 * 1024
 """Bytes parsed at once: some milliseconds where they are all tags."""
 LETTING_GO = 1.0
@@ -92,6 +94,8 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         """Bytes since the beginning: that it grows shows that the link lives."""
         self.refused: Callable[[ET.Element], None] = lambda _stanza: None
         """Told what is left of a stanza that was too much."""
+        self.dropped: Callable[[str], None] = lambda _why: None
+        """Told why something was passed over."""
         self.overrun = False
         """Whether a connection had to be ended since this was last set: what came exceeded a limit."""
         self._max_stanza = max_stanza
@@ -227,6 +231,8 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         elif found.part is Part.CLOSED:
             self.disconnect_reason = "the server closed the stream"
             self.abort()
+        elif self.authenticated and found.element.tag.startswith(LOGIN):
+            self.dropped("login")  # slixmpp would begin it anew, in the midst of the session
         else:
             if found.part is Part.REFUSED:
                 log.warning("%s: a stanza was not taken: %s", self.boundjid.bare, found.why)

@@ -22,6 +22,7 @@ from tests.fixtures.server import FakeServer
 KEY = NodeKey("alice@localhost", "pubsub.localhost", "news")
 EVENT = "<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='news'><item id='{}'/></items></event>"
 STREAM_ERROR = "<stream:error><{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
+FAILURE = "<failure {}><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></failure>"
 QUICK = XmppSection(keepalive_interval=0.05, keepalive_timeout=0.05)
 SLOW = XmppSection()
 ASKED = XmppSection(keepalive_interval=3600, keepalive_timeout=0.5)
@@ -63,6 +64,12 @@ class Bench:
     def start(self, settings: XmppSection = SLOW, tls: Tls = "allow-plaintext") -> None:
         account = Account(1, "alice@localhost", "pubkeep-1", 0, host="127.0.0.1", port=self.server.port, tls=tls)
         self.session = Session(account, "secret", Inbox(), self, self._tell, settings, self.clock, ())
+
+    async def established(self, settings: XmppSection = SLOW) -> None:
+        """A session begins, and all that belongs to its beginning is over."""
+        self.start(settings)
+        await self.server.up.wait()
+        await self.server.fence()
 
     def _tell(self, _: str, status: SessionStatus) -> None:
         self.states.append(status)
@@ -268,9 +275,7 @@ async def test_a_server_that_ends_each_session_at_once_is_asked_less_and_less_of
 
 
 async def test_after_a_session_that_lasted_the_next_is_tried_at_once(bench: Bench) -> None:
-    bench.start()
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established()
 
     bench.clock.forward = LASTING
     bench.server.cut()
@@ -339,9 +344,7 @@ async def test_a_login_in_which_the_server_falls_silent_is_given_up(bench: Bench
 async def test_a_cut_at_any_stage_of_a_resumption_is_noticed_at_once_and_the_session_goes_on(
     bench: Bench, stage: str
 ) -> None:
-    bench.start()
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established()
     bench.server.cut_at = stage
     bench.server.cut()
     await bench.until(lambda: bench.server.connections >= 3)
@@ -353,9 +356,7 @@ async def test_a_cut_at_any_stage_of_a_resumption_is_noticed_at_once_and_the_ses
 
 
 async def test_a_resumption_that_is_not_answered_is_given_up_and_tried_again(bench: Bench) -> None:
-    bench.start(replace(SLOW, negotiation_timeout=1.0))
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established(replace(SLOW, negotiation_timeout=1.0))
     bench.server.silent = {"resume"}
     bench.server.cut()
     await bench.reached(AccountState.WAITING, "did not finish the login")
@@ -367,9 +368,7 @@ async def test_a_resumption_that_is_not_answered_is_given_up_and_tried_again(ben
 
 
 async def test_a_resumption_that_is_refused_is_a_new_session_on_the_same_connection(bench: Bench) -> None:
-    bench.start()
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established()
 
     bench.server.resumes = False
     bench.server.cut()
@@ -408,9 +407,7 @@ async def test_a_server_that_never_says_whether_its_streams_can_be_resumed_serve
 
 
 async def test_a_server_that_restarts_says_so_and_is_asked_again(bench: Bench) -> None:
-    bench.start()
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established()
 
     bench.server.resumes = False
     bench.server.send(STREAM_ERROR.format("system-shutdown"))
@@ -438,9 +435,7 @@ async def test_a_conflict_ends_the_attempts(bench: Bench) -> None:
 
 
 async def test_a_resumed_session_counts_from_the_answer_to_a_ping_on(bench: Bench) -> None:
-    bench.start()
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established()
     bench.server.silent = {"ping"}
 
     bench.server.cut()
@@ -456,9 +451,7 @@ async def test_a_resumed_session_counts_from_the_answer_to_a_ping_on(bench: Benc
 
 
 async def test_a_resumed_link_that_answers_no_ping_is_given_up(bench: Bench) -> None:
-    bench.start(replace(SLOW, reply_timeout=0.5))
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established(replace(SLOW, reply_timeout=0.5))
     bench.server.silent = {"ping"}
 
     bench.server.cut()
@@ -469,9 +462,7 @@ async def test_a_resumed_link_that_answers_no_ping_is_given_up(bench: Bench) -> 
 
 
 async def test_a_resumed_link_on_which_much_is_replayed_is_kept_and_asked_again(bench: Bench) -> None:
-    bench.start(replace(SLOW, reply_timeout=0.5))
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established(replace(SLOW, reply_timeout=0.5))
     bench.server.silent = {"ping"}
     bench.server.cut()
     await bench.until(lambda: "resume" in bench.server.log)
@@ -517,9 +508,7 @@ async def test_what_was_written_before_a_cut_and_is_not_answered_by_the_ping_may
 
 
 async def test_a_cut_while_resuming_leaves_nothing_that_logs_in_twice(bench: Bench) -> None:
-    bench.start()
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established()
     bench.server.cut_at = "resume"
     bench.server.cut()
     await bench.until(lambda: "resume" in bench.server.log)
@@ -561,6 +550,33 @@ async def test_an_event_that_no_service_sent_is_dropped_and_counted(bench: Bench
 
     assert bench.said == ["started", "dropped sender", "dropped error", "dropped wrapped"]
     assert len(bench.events) == 1
+
+
+@pytest.mark.parametrize("namespace", ["urn:ietf:params:xml:ns:xmpp-sasl", "urn:xmpp:sasl:2"])
+@pytest.mark.parametrize("element", ["<challenge {}>cj0x</challenge>", "<success {}/>", FAILURE])
+async def test_what_belongs_to_a_login_is_dropped_and_counted_after_it(
+    bench: Bench, element: str, namespace: str
+) -> None:
+    await bench.established()
+    before = list(bench.server.log)
+
+    bench.server.send(element.format(f"xmlns='{namespace}'"))
+    bench.server.send(f"<message from='pubsub.localhost'>{EVENT.format('next')}</message>")
+    await bench.until(lambda: bool(bench.events))
+    await bench.server.fence()
+
+    assert bench.said == ["started", "dropped login"]
+    assert bench.server.log == [*before, "iq"]  # the fence's
+
+
+async def test_an_offer_to_encrypt_is_dropped_and_counted_after_the_login(bench: Bench) -> None:
+    await bench.established()
+
+    bench.server.send("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    await bench.server.fence()
+
+    assert bench.said == ["started", "dropped login"]
+    assert "tls" not in bench.server.log
 
 
 # -- too much ----------------------------------------------------------------------------------------
@@ -621,9 +637,7 @@ async def test_an_answer_that_does_not_end_is_an_error_ends_the_session_and_is_s
     ],
 )
 async def test_a_stanza_that_cannot_be_handled_is_passed_over(bench: Bench, stanza: str) -> None:
-    bench.start()
-    await bench.server.up.wait()
-    await bench.server.fence()
+    await bench.established()
 
     bench.server.send(stanza + f"<message from='pubsub.localhost'>{EVENT.format('next')}</message>")
     await bench.until(lambda: bool(bench.events))
