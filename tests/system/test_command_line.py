@@ -87,6 +87,8 @@ async def test_the_whole_way_of_a_post(pubkeep: Shell, world: World, blog: Autho
 
     assert f"{SERVICE}  {BLOG}" in (await pubkeep("nodes"))[1]
     assert "answered from the cache" in (await pubkeep("explain", SERVICE, BLOG))[1]
+    await pubkeep("policy", SERVICE, "plain", "--sync", "never")
+    assert f"pubkeep policy {SERVICE} plain --sync auto\n" in (await pubkeep("explain", SERVICE, "plain"))[1]
     assert "blog" in (await pubkeep("analysers"))[1]
     assert '"title":"Mine 7"' in (await pubkeep("analysers", "blog", "--test", str(file)))[1]
     assert (await pubkeep("forget", "--node", BLOG, "--dry-run"))[1] == "20 items would go\n"

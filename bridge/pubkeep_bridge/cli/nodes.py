@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,10 @@ async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
         render.document(found)
         return DONE
     print(render.clean(found.pop("words")))
+    if found["policy"] == "never":
+        decide = ["pubkeep", "policy", arguments.service, arguments.node, "--sync", "auto"]
+        decide += ["--account", arguments.account] if arguments.account else []
+        print(f"decide otherwise: {render.clean(shlex.join(decide))}")
     tried, reasons = found.pop("tried"), found.pop("reasons")
     for name, reason in zip(tried, reasons, strict=True):
         print(f"analyser {render.clean(name)}: {render.clean(reason)}")

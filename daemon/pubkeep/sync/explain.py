@@ -7,6 +7,11 @@ from pubkeep.cache.known import LEASE, Known, Node
 from pubkeep.clock import Clock
 from pubkeep.model import Copy, NodeKey, NodeState
 
+NEVER = (
+    "Since that was decided nothing of it is held, and requests are passed to the service. "
+    "The policy auto lets the analysers decide again; always has it kept, whatever they say."
+)
+
 
 def explain(
     known: Known, clock: Clock, key: NodeKey, tried: Sequence[tuple[str, str]], unkept: NodeState
@@ -17,20 +22,19 @@ def explain(
         tried: (name of an analyser, why it did or did not match), in the order of registration.
         unkept: what to call the node if it is not kept: unknown or ignored.
     """
-    node = known.node(key)
+    node, policy = known.node(key), known.policy(key).sync
     result: dict[str, object] = {
         "tried": [name for name, _ in tried],
         "reasons": [reason for _, reason in tried],
-        "policy": known.policy(key).sync,
+        "policy": policy,
         "connected": known.live(key.account),
         "account_dropped": [f"{number} {why}" for why, number in known.dropped_events(key.account).items()],
     }
     if node is None:
-        return {
-            "words": f"{key.node} at {key.service} is not kept: no analyser that synchronises has matched it so far. "
-            "Requests are passed to the service.",
-            "state": str(unkept),
-        } | result
+        why = "no analyser that synchronises has matched it so far. Requests are passed to the service."
+        if policy == "never":
+            why = f"its policy is never. {NEVER}"
+        return {"words": f"{key.node} at {key.service} is not kept: {why}", "state": str(unkept)} | result
     doubt = known.doubts(node, None, clock.boottime())
     result |= {
         "words": _words(node, doubt, known.state(node)),
@@ -59,7 +63,9 @@ def explain(
 
 def _words(node: Node, doubt: str, state: NodeState) -> str:
     analysis = node.record.analysis
-    if node.record.wanted_by == "request":
+    if node.policy.sync == "never":
+        why = "although its policy is never: it could not be dropped yet"
+    elif node.record.wanted_by == "request":
         why = "because it was asked to be synchronised"
     elif node.policy.sync == "always":
         why = "because its policy says so"

@@ -42,6 +42,8 @@ class FragileStore(Store):
 
     fail = False
     failure: PubkeepError = StorageFull("the database: the disk is full")
+    forgets = True
+    """False: no rows can be dropped."""
     after_reading: Callable[[], None] | None = None
     """Happens once, when a page was read and before it is handed over."""
 
@@ -67,6 +69,11 @@ class FragileStore(Store):
             self.fail = False
             raise StorageFull("the database: the disk is full")
         return await super().leftovers(account)
+
+    async def forget_node(self, *arguments: Any, **more: Any) -> Applied:
+        if not self.forgets:
+            raise StorageFull("the database: the disk is full")
+        return await super().forget_node(*arguments, **more)
 
     async def apply(self, *arguments: object, **more: object) -> Applied:
         if self.fail:

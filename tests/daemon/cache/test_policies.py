@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from pubkeep.errors import Conflict
+from pubkeep.errors import Conflict, StorageFull
 from pubkeep.model import Policy
 from pubkeep.questions import NodeFilter
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
@@ -29,6 +29,27 @@ async def test_never_drops_the_copy_and_passes_requests_on(bench: Bench) -> None
     assert not bench.service.subscribed
     with pytest.raises(Conflict, match="its policy is never"):
         await bench.cache.synchronise(KEY)
+
+
+async def test_that_a_node_is_never_kept_is_said_and_how_to_have_it_kept(bench: Bench) -> None:
+    await bench.cache.set_policy(KEY, Policy("never"))
+    explained = bench.cache.explain(KEY)
+
+    assert (explained["policy"], explained["words"]) == (
+        "never",
+        "urn:xmpp:microblog:0 at pubsub.localhost is not kept: its policy is never. Since that was decided nothing of "
+        "it is held, and requests are passed to the service. The policy auto lets the analysers decide again; always "
+        "has it kept, whatever they say.",
+    )
+
+
+async def test_a_node_that_could_not_be_dropped_is_not_said_to_be_wanted(bench: Bench) -> None:
+    bench.store.forgets = False
+
+    with pytest.raises(StorageFull):
+        await bench.cache.set_policy(KEY, Policy("never"))
+
+    assert "is kept although its policy is never: it could not be dropped yet" in str(bench.cache.explain(KEY)["words"])
 
 
 async def test_always_keeps_what_no_analyser_knows_and_auto_lets_it_go(bench: Bench) -> None:
