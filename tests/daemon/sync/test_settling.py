@@ -4,6 +4,9 @@
 import asyncio
 from xml.etree.ElementTree import Element
 
+import pytest
+
+from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.model import WireItem
 from tests.daemon.cache.service import KEY, PUBSUB
 from tests.daemon.cache.stage import AT_ONCE, QUIET, Stage, play
@@ -15,10 +18,11 @@ def bare(item_id: str) -> WireItem:
 
 
 async def shown_in_doubt(stage: Stage) -> None:
-    """A listing showed the item d, of which a notification without payload came just before: it decided nothing."""
+    """A listing showed the item d, of which old news came just before: it decided nothing."""
     await stage.enter("synced")
     stage.service.items_held["d"] = "new"
-    stage.service.notify(items=(bare("d"),))
+    old = stage.clock.wall() - 2 * CLOCKS_DIFFER
+    stage.service.notify(items=(stage.service.item("d", "old"),), delayed=True, said_at=old)
     await stage.synchronise()
     assert (await stage.held(), stage.explained()["doubt"]) == ("abc", "changes are still being settled")
     stage.service.sent.clear()
@@ -59,16 +63,43 @@ def test_an_item_whose_retraction_was_told_leaves_no_hole() -> None:
     play(scene)
 
 
-def test_old_news_of_an_item_that_is_not_there_leave_no_hole() -> None:
+@pytest.mark.parametrize(
+    ("age", "sent"),
+    [
+        pytest.param(2 * CLOCKS_DIFFER, "ids d", id="older than the proof"),
+        pytest.param(CLOCKS_DIFFER // 2, "ids d, subscriptions, items", id="perhaps newer, as clocks differ"),
+        pytest.param(None, "ids d, subscriptions, items", id="of nobody knows when"),
+    ],
+)
+def test_late_news_of_an_item_that_is_not_there_leave_a_hole_unless_they_are_surely_old(
+    age: int | None, sent: str
+) -> None:
     async def scene() -> None:
         stage = Stage(KEY)
         await stage.enter("synced")
         stage.service.sent.clear()
 
-        stage.service.notify(items=(stage.service.item("d", "old"),), delayed=True)
+        said_at = 0 if age is None else stage.clock.wall() - age
+        stage.service.notify(items=(stage.service.item("d", "old"),), delayed=True, said_at=said_at)
         await asyncio.sleep(QUIET)
 
-        assert stage.sent() == "ids d"
+        assert stage.sent() == sent
+        assert (stage.explained()["state"], await stage.held()) == ("synced", "abc")
+        await stage.close()
+
+    play(scene)
+
+
+def test_an_item_that_was_told_without_its_payload_and_is_not_there_leaves_a_hole() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        stage.service.sent.clear()
+
+        stage.service.notify(items=(bare("d"),))
+        await asyncio.sleep(QUIET)
+
+        assert stage.sent() == "ids d, subscriptions, items"
         assert (stage.explained()["state"], await stage.held()) == ("synced", "abc")
         await stage.close()
 
