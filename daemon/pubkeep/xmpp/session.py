@@ -134,6 +134,7 @@ class Session:
         short, unreached = 0, 0
         while True:
             self._say(AccountState.CONNECTING)
+            await self._stream.trust()
             end, words, lasted = await self._connection()
             if end is not _End.LOST:
                 self._refused(end, words)

@@ -10,20 +10,25 @@ import asyncio
 import contextlib
 import logging
 import re
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from slixmpp import ClientXMPP
 from slixmpp.stanza import Iq
+from slixmpp.util.sasl.client import sasl_mech
+from slixmpp.util.sasl.mechanisms import SCRAM
 from slixmpp.xmlstream.handler.base import BaseHandler
 from slixmpp.xmlstream.matcher.base import MatcherBase
 
 from pubkeep.markup import TooMuch, write
 from pubkeep.slices import SLICE
+from pubkeep.xmpp.scram import Scram
 from pubkeep.xmpp.stanzas import Found, Part, Stanzas
 
 log = logging.getLogger(__name__)
@@ -33,10 +38,17 @@ LOGIN = ("{urn:ietf:params:xml:ns:xmpp-tls}", "{urn:ietf:params:xml:ns:xmpp-sasl
 """Namespaces of what a server says until it has let us in (RFC 6120 5 and 6, XEP-0388), and never after that."""
 PIECE = 16 * 1024
 """Bytes parsed at once: some milliseconds where they are all tags."""
+KNOWN = 500
+"""Children of a stanza, and elements in each, that slixmpp is shown: it makes an object of those that it knows, in
+10 us and more."""
+ROSTER = "{jabber:iq:roster}query"
+"""What slixmpp itself needs, however long it is (RFC 6121 2.1.4)."""
 LETTING_GO = 1.0
 """Seconds that asyncio has to let go of a connection; it needs a few turns of its loop."""
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document can hold (XML 1.0 2.2)."""
+
+sasl_mech(SCRAM.score)(Scram)
 
 
 class RawIq(Iq):  # type: ignore[misc]
@@ -79,7 +91,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         max_stanza: int,
         max_item: int,
     ) -> None:
-        super().__init__(jid, password)
+        super().__init__(jid, password, ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))  # it trusts nobody yet
         self.enable_direct_tls = tls == "direct" or (tls == "required" and not has_address)
         self.enable_starttls = tls != "direct"
         self.enable_plaintext = tls == "allow-plaintext"
@@ -106,6 +118,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         self._work_later: asyncio.Handle | None = None
         self._paused = False
         self._negotiation: asyncio.Task[Any] | None = None
+        self._trusting = False
         self.add_filter("out_sce", self._as_text)  # after XEP-0198 counted it
 
     def take(self, name: str, wanted: Callable[[ET.Element], bool], take: Callable[[ET.Element], None]) -> None:
@@ -243,6 +256,16 @@ class Stream(ClientXMPP):  # type: ignore[misc]
                 log.warning("%s: a stanza could not be handled: %s", self.boundjid.bare, type(error).__name__)
                 self.refused(found.element)
 
+    def _build_stanza(self, xml: ET.Element, default_ns: str | None = None) -> Any:
+        """slixmpp's objects are for slixmpp's own handlers, which need nothing that is long; ours take the elements."""
+        if len(xml) < KNOWN and not any(_is_long(child) for child in xml):
+            return super()._build_stanza(xml, default_ns)
+        shown = ET.Element(xml.tag, xml.attrib)
+        shown.extend(ET.Element(each.tag, each.attrib) if _is_long(each) else each for each in xml[:KNOWN])
+        stanza = super()._build_stanza(shown, default_ns)
+        stanza.xml = xml
+        return stanza
+
     def _refuse(self, parser: Stanzas, why: str) -> None:
         """End the connection and its session: a resumed one would bring the same again."""
         log.error("%s: the connection is closed: %s", self.boundjid.bare, why)
@@ -255,6 +278,11 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         self.abort()
 
     # -- logging in ------------------------------------------------------------------------------
+
+    async def trust(self) -> None:
+        """Trust whom the system trusts, from the first time on; a thread reads its list, for a tenth of a second."""
+        if not self._trusting:
+            self.ssl_context, self._trusting = await asyncio.to_thread(ssl.create_default_context), True
 
     async def start_tls(self) -> bool:
         """Encrypt (RFC 6120 5.4.3.3).
@@ -294,6 +322,10 @@ class Stream(ClientXMPP):  # type: ignore[misc]
     @staticmethod
     def _as_text(stanza: Any) -> Any:
         return stanza.raw if isinstance(stanza, RawIq) else stanza
+
+
+def _is_long(child: ET.Element) -> bool:
+    return child.tag != ROSTER and next(islice(child.iter(), KNOWN, None), None) is not None
 
 
 def sendable(stanza: ET.Element) -> bool:
