@@ -27,9 +27,10 @@ def absent(
 def otherwise_ordered(node: Node, held: list[str], listing: Listing) -> bool:
     """Whether an answer with the newest shows them in another order than the copy, though no order is in doubt."""
     listed = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1]
-    ours = [item_id for item_id in held if item_id in set(listed)]
-    known = [item_id for item_id in listed if item_id in held]
-    return len(listed) > 1 and ours != known and not node.settle.order_ids
+    if len(listed) <= 1 or node.settle.order_ids:
+        return False
+    there, mine = set(listed), set(held)
+    return [item_id for item_id in held if item_id in there] != [item_id for item_id in listed if item_id in mine]
 
 
 def beside_head(

@@ -39,10 +39,11 @@ class Lesson:
 
     def listed(self, ids: Sequence[str], taken_at: float) -> None:
         """A listing, of all or of the newest, oldest first; no event raced it."""
-        if self.overwrote not in ids:
+        places = {item_id: at for at, item_id in enumerate(ids)} if self.overwrote else {}
+        if self.overwrote not in places:
             return
-        place = ids.index(self.overwrote)
-        moved = {ids.index(each) < place for each in self._behind if each in ids}
+        place = places[self.overwrote]
+        moved = {places[each] < place for each in self._behind if each in places}
         if len(moved) == 1:
             self._shown, self._shown_at = "publish" if moved.pop() else "creation", taken_at
 

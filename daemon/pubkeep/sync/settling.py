@@ -118,15 +118,17 @@ class Settler(Part):
                 return
             digests = await self._store.digests(node.record.number)
             held = list(digests)
+            places = {item_id: at for at, item_id in enumerate(held)}
+            shown, asked = set(head), set(ids)
             mine = held[-number:]
             changed, _ = await self._applier.convert(node, listing.items, digests)
             if not same():
                 fits = True  # nothing is in doubt about what is not there
                 return
-            sure = [held.index(each) for each in head if each in held and each not in ids]
-            gone = [each for each in held[min(sure, default=len(held)) :] if each not in head and each not in ids]
+            sure = [places[each] for each in head if each in places and each not in asked]
+            gone = [each for each in held[min(sure, default=len(held)) :] if each not in shown and each not in asked]
             if len(listing.items) < number:
-                gone = [each for each in held if each not in head]  # there are no more
+                gone = [each for each in held if each not in shown]  # there are no more
             doubtful = gone + [item.id for item in changed if item.id in digests]
             if doubtful:  # asked for by id first
                 for item_id in doubtful:
@@ -137,9 +139,9 @@ class Settler(Part):
             overwrote = node.settle.lesson.overwrote
             if overwrote and not node.link.order and overwrote not in head:
                 return  # once for each service: the whole list shows its order
-            if not set(head).difference(mine) <= set(ids) or not set(head) <= set(held):
+            if not shown.difference(mine) <= asked or not shown <= places.keys():
                 return
-            if not set(ids).intersection(held) <= set(head):
+            if not asked & places.keys() <= shown:
                 return  # what is in doubt is not among the newest: gone, or somewhere else
             if head != mine:
                 await self._place(node, same, listing, head)
