@@ -22,6 +22,7 @@ from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
+from pubkeep.slices import Slices
 from pubkeep.sync import fitting, strategies
 from pubkeep.sync.listing import MOVED_AWAY, Lister, Outcome
 from pubkeep.sync.proofs import TABLE, Proves, Way, of_ids
@@ -145,7 +146,7 @@ class CatchUp(Part):
         self, node: Node, evidence: _Evidence, items: Sequence[WireItem], listing: Listing
     ) -> "_Found | None":
         """What ids or count, the newest and what shows edits prove together; None where they do not fit."""
-        head, held, order = [item.id for item in items], evidence.held, node.link.order
+        head, held, order, slices = [item.id for item in items], evidence.held, node.link.order, Slices()
         if len(head) < OVERLAP or len(set(head)) != len(head):
             return None
         shown = {item_id: item for item_id, item in evidence.edits.edits.items() if item_id not in head}
@@ -157,9 +158,11 @@ class CatchUp(Part):
             count = listing.rsm.count if listing.rsm is not None else None
             listed = fitting.by_count(list(held), count, head, order) if count is not None else None
             proves, by = TABLE[Way.COUNT], frozenset((Way.COUNT,))
+        await slices.pause()
         turned = bool(node.link.traits.reversed)
         if listed is None or node.settle.contradicts(listed, evidence.sent_at, turned=turned):
             return None
+        await slices.pause()
         there = set(listed)
         contents = [*(item for item_id, item in shown.items() if item_id in there), *items]
         changed, digests = await self._applier.convert(node, contents, held)
@@ -169,6 +172,7 @@ class CatchUp(Part):
         newest = Way.NEWEST if order == "publish" else Way.NEWEST_CREATED
         if newest is Way.NEWEST and not evidence.edits.by:
             edited = {item.id for item in changed}
+            await slices.pause()
             if not fitting.by_newest(list(held), listed, head, edited):
                 return None
         by |= evidence.edits.by | {newest}

@@ -68,8 +68,9 @@ def by_count(held: Sequence[str], count: int, head: Sequence[str], order: str) -
 
 def _turned(listed: Sequence[str], head: Sequence[str]) -> list[str] | None:
     """The ids oldest first, by where the newest stand; None where they stand nowhere."""
-    newest = list(head)
-    for order in (list(listed), list(listed)[::-1]):
-        if newest and order[-len(newest) :] == newest:
-            return order
+    newest, number = list(head), len(head)
+    if newest and list(listed[-number:]) == newest:
+        return list(listed)
+    if newest and list(listed[number - 1 :: -1]) == newest:
+        return list(listed[::-1])
     return None

@@ -16,6 +16,7 @@ from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
+from pubkeep.slices import Slices
 from pubkeep.sync.pager import Pager
 from pubkeep.sync.proofs import Way
 
@@ -243,7 +244,7 @@ class Lister(Part):
         if walk.copy is Copy.WHOLE and node.settle.denies(walk.shown, walk.sent_at):
             return Outcome(proved=False, reason=OTHER_ANSWER, again=True)
         held = await self._store.digests(node.record.number)
-        listed = set(walk.ids)
+        slices, listed = Slices(), set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:
             node.settle.lesson.listed(walk.ids, walk.taken_at)
         removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
@@ -253,8 +254,10 @@ class Lister(Part):
         if not report.repair and not report.same:
             node.punch("the service has something else")
             return Outcome(proved=True, reason=node.hole)
+        await slices.pause()
         remaining = [item_id for item_id in walk.ids if item_id in held]
         remaining += [item_id for item_id in held if item_id in walk.racing and item_id not in listed]
+        await slices.pause()
         order = _if_other(remaining, held, removals)
         report.reordered = order is not None and not walk.racing
         deaf = node.subscribed_epoch != walk.epoch

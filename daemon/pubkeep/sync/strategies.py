@@ -82,9 +82,10 @@ async def listed_ids(node: Node, client: PubSubClient) -> Shown | None:
     if "!" in node.key.node:
         return None  # ejabberd lists nothing of such a node
     try:
-        ids = tuple(each.name for each in await client.disco_items(node.key.service, node.key.node))
+        listed = await client.disco_items(node.key.service, node.key.node)
     except NOTHING:
         return None
+    ids = tuple(each.name for each in listed)
     if not ids or "" in ids or len(set(ids)) != len(ids):
         return None
     return Shown(frozenset((Way.IDS,)), TABLE[Way.IDS], ids=ids)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Service discovery (XEP-0030) and the meta-data of nodes (XEP-0060 5.4). Pure: elements in, values out."""
 
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement
 
 from pubkeep.model import DiscoItem, FieldValue, ServiceInfo
@@ -41,20 +42,22 @@ def items_query(node: str, after: str) -> Element:
     return query
 
 
-def items(answer: Element) -> tuple[tuple[DiscoItem, ...], str, int]:
-    """What is listed, the cursor behind it, and how many there are in all, where the service says so (else "" and 0).
+def items(answer: Element) -> Iterator[DiscoItem]:
+    """What is listed, one after the other: there may be very many."""
+    for each in answer.iterfind(f"{ITEMS}query/{ITEMS}item"):
+        yield DiscoItem(each.get("jid", ""), each.get("node", ""), each.get("name", ""))
+
+
+def cursor(answer: Element) -> tuple[str, int]:
+    """The cursor behind what is listed, and how many there are in all, where the service says so (else "" and 0).
 
     A service may page unasked (XEP-0059 2.6): then there may be more behind the cursor.
     """
-    query = answer.find(f"{ITEMS}query")
-    if query is None:
-        return (), "", 0
-    listed = tuple(
-        DiscoItem(each.get("jid", ""), each.get("node", ""), each.get("name", ""))
-        for each in query.iterfind(f"{ITEMS}item")
-    )
-    count = query.findtext(f"{RSM}set/{RSM}count") or ""
-    return listed, query.findtext(f"{RSM}set/{RSM}last") or "", int(count) if count.isdecimal() else 0
+    rsm = answer.find(f"{ITEMS}query/{RSM}set")
+    if rsm is None:
+        return "", 0
+    count = rsm.findtext(f"{RSM}count") or ""
+    return rsm.findtext(f"{RSM}last") or "", int(count) if count.isdecimal() else 0
 
 
 def _text(value: FieldValue) -> str:

@@ -6,6 +6,7 @@ Accepted only as a message of its own, not of type error, and not inside carbons
 with a resource is none: it is somebody's client, or an occupant who speaks in the name of a room's address.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
@@ -74,16 +75,16 @@ def stamp(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
-def items(parent: Element, tag: str) -> tuple[WireItem, ...]:
+def items(parent: Element, tag: str) -> Iterator[WireItem]:
     """The `<item/>` children with an id; one without cannot be addressed, neither here nor at the service."""
-    return tuple(
-        WireItem(item.get("id", ""), item.get("publisher", ""), item) for item in parent.iterfind(tag) if item.get("id")
-    )
+    for item in parent.iterfind(tag):
+        if item_id := item.get("id"):
+            yield WireItem(item_id, item.get("publisher", ""), item)
 
 
 def _items(key: NodeKey, element: Element, at: float, collection: str) -> list[NodeEvent]:
     """What is named, and that there was more than that (XEP-0060 7.1.2.2 allows a notice without any item)."""
-    named = items(element, f"{EVENT}item")
+    named = tuple(items(element, f"{EVENT}item"))
     retracted = tuple(each.get("id", "") for each in element.iterfind(f"{EVENT}retract") if each.get("id"))
     result = []
     if named or retracted:

@@ -20,7 +20,9 @@ from pubkeep.model import (
     Rsm,
     ServiceInfo,
     Subscription,
+    WireItem,
 )
+from pubkeep.slices import Slices
 from pubkeep.xmpp import disco, forms, owner
 from pubkeep.xmpp.archives import Archives
 from pubkeep.xmpp.conditions import meaning
@@ -89,13 +91,18 @@ class PubSub:
         if query.order is not None:
             pubsub.append(_order(query.order))
 
-        def read(stanza: ET.Element, sent_at: float, taken_at: float) -> Listing:
-            found = stanza.find(f"{PUBSUB}pubsub/{PUBSUB}items")
+        async def read(answer: tuple[ET.Element, float, float]) -> T:
+            stanza, sent_at, taken_at = answer
             rsm = stanza.find(f"{PUBSUB}pubsub/{RSM}set")
-            listed = wire_items(found, f"{PUBSUB}item") if found is not None else ()
-            return Listing(query, listed, _rsm(rsm) if rsm is not None else None, sent_at, taken_at)
+            found = stanza.find(f"{PUBSUB}pubsub/{PUBSUB}items")
+            listed: list[WireItem] = []
+            slices = Slices()
+            for item in wire_items(found, f"{PUBSUB}item") if found is not None else ():
+                listed.append(item)
+                await slices.pause()
+            return await apply(Listing(query, tuple(listed), _rsm(rsm) if rsm is not None else None, sent_at, taken_at))
 
-        return await self._in_order("get", node, pubsub, read, apply)
+        return await self._in_order("get", node, pubsub, lambda *answer: answer, read)
 
     async def publish(
         self,
@@ -232,9 +239,12 @@ class PubSub:
         listed: dict[DiscoItem, None] = {}
         after = ""
         while True:
-            page, last, count = disco.items(await self._ask("get", key, disco.items_query(node, after)))
-            known = len(listed)
-            listed |= dict.fromkeys(page)
+            answer = await self._ask("get", key, disco.items_query(node, after))
+            last, count = disco.cursor(answer)
+            known, slices = len(listed), Slices()
+            for each in disco.items(answer):
+                listed[each] = None
+                await slices.pause()
             if len(listed) == known or not last or len(listed) == count:
                 break
             after = last

@@ -195,6 +195,33 @@ async def test_pages_without_a_count_end_with_one_that_brings_nothing(service: S
     assert [each.name for each in listed] == ["a", "b"]
 
 
+async def test_others_run_while_very_many_are_read(service: Service) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def apply(listing: Listing) -> tuple[str, ...]:
+        return tuple(item.id for item in listing.items)
+
+    names = [f"i{number}" for number in range(50_000)]
+    items = "".join(f"<item id='{name}'/>" for name in names)
+    answers = page(*names), f"<pubsub xmlns='{PUBSUB}'><items node='news'>{items}</items></pubsub>"
+    running = asyncio.create_task(others())
+
+    listed = await service.answering(service.client.disco_items(KEY.service, "news"), answers[0])
+    before = turns
+    read = await service.answering(service.client.items(KEY, ItemsQuery(), apply), answers[1])
+
+    running.cancel()
+    assert [each.name for each in listed] == list(read) == names
+    assert before > 5
+    assert turns - before > 5
+
+
 async def test_a_service_that_does_not_go_on_is_not_believed_to_have_listed_all(service: Service) -> None:
     cut = page("a", "b", rsm="<last>2</last><count>9</count>")
 
