@@ -20,10 +20,9 @@ async def convert(
     slices = Slices()
     for item in items:
         xml, mark = payload.of_item(item.element)
-        trouble = payload.refusal(item.element)
         digests[item.id] = mark
         if held.get(item.id) != mark:
-            parsed = Parsed(error=trouble) if trouble else await parse(analysers, node.key, analysis, item)
+            parsed = await parse(analysers, node.key, analysis, item)
             changed.append(NewItem(item.id, item.publisher, xml, mark, parsed))
         await slices.pause()
     return changed, digests
@@ -31,6 +30,8 @@ async def convert(
 
 async def parse(analysers: Analysers, key: NodeKey, analysis: Analysis | None, item: WireItem) -> Parsed:
     """What the node's analyser makes of an item; only its words where nobody knows more."""
+    if trouble := payload.refusal(item.element):
+        return Parsed(error=trouble)
     if analysis is None:
         return Parsed(text=payload.character_data(payload.first_child(item.element)))
     return await analysers.parse(key, analysis, item)

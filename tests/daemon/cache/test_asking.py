@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from pubkeep import payload
+from pubkeep.analysers.blog import ANALYSER
+from pubkeep.analysers.registry import Registry
 from pubkeep.cache import asking
 from pubkeep.cache.links import Link
 from pubkeep.config import CacheSettings
 from pubkeep.errors import NotSupported
-from pubkeep.model import ItemsQuery, Listing, NodeKey, Rsm
+from pubkeep.model import Analysis, ItemsQuery, Listing, NodeKey, Rsm
 from pubkeep.questions import ItemsRequest
 from tests.daemon.cache.service import KEY, wire
 
@@ -121,3 +124,13 @@ async def test_a_node_of_which_nothing_is_kept_says_nothing_of_pages() -> None:
         await ask_of(Pageless("a", detail="; persistent-items"), link, AFTER)
 
     assert link.paged
+
+
+async def test_an_item_that_was_not_taken_says_the_same_whoever_gives_it() -> None:
+    analysers, item = Registry(), wire("a", "x")
+    analysis = Analysis(analysers.register_analyser(ANALYSER).name, "blog")
+    payload.refuse(item.element, "it is longer than 3 MiB")
+
+    [row] = await asking.rows(analysers, KEY, analysis, [item], ItemsRequest(extra=True))
+
+    assert (row.id, row.xml, row.extra) == ("a", "", {"error": "it is longer than 3 MiB"})
