@@ -3,11 +3,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from xml.etree.ElementTree import Element
 
 from pubkeep.cache.cache import Cache
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, StorageFull, TimedOut, Unavailable
 from pubkeep.model import EventKind, NodeEvent, NodeKey
-from pubkeep.payload import first_child
+from pubkeep.payload import first_child, refusal
 from pubkeep.questions import NodeFilter
 from pubkeep.sync.jobs import Job
 from tests.daemon.cache.states import CELLS, cell_of
@@ -27,6 +28,11 @@ UNREACHED: Mapping[str, str] = {
 }
 """Trigger, or cell, that no history reaches -> why. All others must be hit."""
 REQUIRED = tuple(cell for cell in CELLS if not {cell, cell.partition(" x ")[0]} & UNREACHED.keys())
+
+
+def usable(item: Element) -> bool:
+    """Whether it says what the item is: with its payload, or that this is more than we take."""
+    return first_child(item) is not None or bool(refusal(item))
 
 
 class Cells(Watcher):
@@ -99,7 +105,7 @@ class Cells(Watcher):
         elif trigger := EVENTS.get(event.kind):
             self.hit(trigger, state)
         for item in event.items:
-            self.hit("event unsettled" if event.delayed or first_child(item.element) is None else "event", state)
+            self.hit("event unsettled" if event.delayed or not usable(item.element) else "event", state)
         for item_id in event.retracted:
             self.hit("retract" if item_id in self._held(key) else "odd retract", state)
 

@@ -51,7 +51,7 @@ async def cut_and_resumed(world: "World", network: Network, service: str) -> Non
 
 
 async def resume_refused(world: "World", network: Network, service: str) -> None:
-    if world.chance.random() < 0.3:  # and nobody noticed the cut
+    if world.chance.random() < 0.5:  # and nobody noticed the cut
         network.connect()
         return
     network.cut()
@@ -92,9 +92,9 @@ async def unreachable(world: "World", network: Network, service: str) -> None:
 
 
 async def error_in_a_listing(world: "World", network: Network, service: str) -> None:
-    name = world.chance.choice(TRANSIENT)
-    world.seen[f"condition {name}"] += 1
-    _path(network, service).errors.append(condition(name))
+    for name in world.chance.sample(TRANSIENT, world.chance.randint(1, 3)):
+        world.seen[f"condition {name}"] += 1
+        _path(network, service).errors.append(condition(name))
 
 
 async def notification_dropped(world: "World", network: Network, service: str) -> None:
@@ -137,7 +137,10 @@ async def writes_refused(world: "World", network: Network, service: str) -> None
     """The account may read, and not publish."""
     _path(network, service).refuse_writes = True
     for _ in range(world.chance.randint(1, 3)):
-        await world.users.write(world.chance.choice(world.keys))
+        key = NodeKey(network.account, service, world.chance.choice(world.all_nodes))
+        if world.kept(key):
+            await world.users.decide("synchronise", key)
+        await world.users.write(key)
     _path(network, service).refuse_writes = False
 
 
@@ -209,7 +212,7 @@ async def expired(world: "World", network: Network, service: str) -> None:
     node = world.chance.choice(world.kept_nodes)
     if items := world.state(node).items:
         world.change(node, "del", world.chance.choice(items)[0], silent=True)
-        if world.chance.random() < 0.5:
+        if world.chance.random() < 0.8:
             await world.users.decide("verify", NodeKey(network.account, service, node))
 
 
@@ -233,8 +236,8 @@ async def told_while_refused(world: "World", network: Network, service: str) -> 
     network.change(at, key.node, "deny")
     await world.users.read(key, ItemsRequest(freshness="service", format="json"))
     await asyncio.sleep(world.chance.uniform(0, 1))
-    if world.chance.random() < 0.3:
-        await world.users.decide(world.chance.choice(("never", "always", "forget")), key)
+    if world.chance.random() < 0.5:
+        await world.users.decide(world.chance.choice(("never", "always", "forget", "forget")), key)
     if world.sights[key].history.state().allowed or not world.sights[key].history.state().exists:
         return
     network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, retracted=("i99",)))
@@ -250,9 +253,10 @@ async def subscription_ended(world: "World", network: Network, service: str) -> 
     node = world.chance.choice(world.kept_nodes)
     if (network.account, service) not in world.ended and "gone" not in network.services[service].profile.silent:
         world.ended.add((network.account, service))
+        key = NodeKey(network.account, service, node)
+        await world.users.read(key, ItemsRequest(format="json"))  # where somebody looks, it is synced more often
         network.services[service].subscribed.discard(node)
         if (state := world.chance.choice(("", "none", *("pending",) * 3))) != "":
-            key = NodeKey(network.account, service, node)
             network.whisper(NodeEvent(key, EventKind.SUBSCRIPTION, 0.0, subscription=state))
 
 

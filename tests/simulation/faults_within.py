@@ -10,6 +10,7 @@ from pubkeep.errors import PubkeepError
 from pubkeep.model import NodeKey
 from pubkeep.questions import ItemsRequest, NodeFilter
 from tests.simulation.network import Network
+from tests.simulation.services import LARGE
 from tests.simulation.store import copied
 from tests.simulation.users import Killed, Wrong
 
@@ -116,6 +117,8 @@ async def account_removed(world: "World", network: Network, service: str) -> Non
     if world.chance.random() < 0.4 and world.sights[keys[0]].history.state().shown:
         network.change(network.services[service], keys[0].node, "deny")
         await users.read(keys[0], ItemsRequest(freshness="service", format="json"))
+    elif world.wanted(keys[-1]):
+        await users.decide("forget", keys[-1])  # one that is not kept is to be among them
     busy = [
         daemon.user(users.write(world.chance.choice(keys))),
         daemon.user(users.read(world.chance.choice(keys), ItemsRequest(freshness="service", format="json"))),
@@ -147,6 +150,8 @@ async def _insist(world: "World", work: Callable[[], Awaitable[None]]) -> None:
 
 async def analysers_changed(world: "World", network: Network, service: str) -> None:
     """With another program; later it is as it was."""
+    await world.users.decide("synchronise", NodeKey(network.account, service, world.chance.choice(world.kept_nodes)))
+    await asyncio.sleep(world.chance.uniform(0, 0.2))
     for key in world.keys:
         world.cells.happened("analysers changed", key)
     for analysers in (world.chance.choice(OTHERS), (ANALYSER,)):
@@ -162,6 +167,14 @@ async def parser_fails(world: "World", network: Network, service: str) -> None:
         world.publish(world.chance.choice(world.kept_nodes))
         await asyncio.sleep(world.chance.uniform(0, 2))
     world.daemon.misparses = False
+
+
+async def item_too_large(world: "World", network: Network, service: str) -> None:
+    """Somebody publishes more than we take: of it the name is kept, and why."""
+    node = world.chance.choice(world.kept_nodes)
+    for _ in range(world.chance.randint(1, 3)):
+        world.change(node, "put", world.chance.choice(world.ids(world.keys[0])), f"{LARGE}{world.text()}")
+        await asyncio.sleep(world.chance.uniform(0, 2))
 
 
 FAULTS = (
@@ -180,4 +193,5 @@ FAULTS = (
     account_removed,
     analysers_changed,
     parser_fails,
+    item_too_large,
 )

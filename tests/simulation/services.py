@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from pubkeep import payload
 from pubkeep.model import DiscoItem, ItemsQuery, Rsm, ServiceInfo, WireItem
 from tests.simulation import paging
 from tests.simulation.history import Change, History, State
@@ -17,6 +18,8 @@ from tests.simulation.refusals import FORBIDDEN, NOT_FOUND, Refusal
 
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
 ATOM = "{http://www.w3.org/2005/Atom}"
+LARGE = "large "
+"""How the text of an item begins that is longer than what we take."""
 RSM = "http://jabber.org/protocol/rsm"
 
 Notice = tuple[str, ...]
@@ -77,9 +80,11 @@ PROFILES = (
 
 @lru_cache(4096)
 def wire(item_id: str, text: str) -> WireItem:
-    """An `<item/>` with a post."""
+    """An `<item/>` with a post; one that is too large as our parser leaves it (pubkeep.xmpp.stanzas)."""
     element = ET.Element(f"{PUBSUB}item", {"id": item_id})
     ET.SubElement(ET.SubElement(element, f"{ATOM}entry"), f"{ATOM}title").text = text
+    if text.startswith(LARGE):
+        payload.refuse(element, "it is too large")
     return WireItem(item_id, "", element)
 
 

@@ -106,6 +106,36 @@ def test_an_item_that_was_shown_does_not_vanish_without_a_removal(sight: Sight) 
     assert wrong(sight, lacking, ItemsRequest(ids=("c",))) == ""
 
 
+def test_an_item_that_no_parser_understood_is_there_all_the_same(sight: Sight) -> None:
+    raw = ItemRow("", "", "", "", "a", "", "", 0, 0, "", "<entry><title>2</title></entry>", "")
+    shown = answer(("a", ""))
+
+    assert wrong(sight, shown) == ""
+    assert wrong(sight, replace(shown, page=replace(shown.page, items=(raw,)))).startswith("O1")
+    assert wrong(sight, answer()).startswith("O1")
+    assert wrong(sight, answer(("b", ""))).startswith("O1")
+
+
+def test_nothing_of_an_account_that_was_removed_is_shown_when_it_is_back(sight: Sight) -> None:
+    stale = replace(answer(("a", "1"), index=None, count=None), stale=True)
+
+    assert wrong(sight, stale) == ""
+    sight.joined = 3
+    assert wrong(sight, stale) == "stale row of before the account was removed: ('a', '1')"
+    assert wrong(sight, replace(answer(("b", "2"), index=None, count=None), stale=True)) == ""
+
+
+def test_what_is_told_of_a_node_that_stores_nothing_passes_until_that_shows(sight: Sight) -> None:
+    sight.history.commit(Change(996.0, ("off",), told=False))
+    sight.history.commit(Change(997.0, ("put", "c", "4"), told=True))
+    held = answer(("a", "3"), ("c", "4"), as_of=998.0, verified_at=995.5)
+
+    assert wrong(sight, held) == ""
+    assert wrong(sight, replace(held, verified_at=998_000_000)).startswith("O1")
+    sight.history.commit(Change(997.5, ("on",), told=False))
+    assert wrong(sight, answer(as_of=998.0, verified_at=998.0)) == ""
+
+
 def test_a_read_after_a_signal_is_not_older_than_it(sight: Sight) -> None:
     sight.sequence = 7
     assert wrong(sight, answer(("a", "3"), sequence=6)).startswith("O3: sequence 6")

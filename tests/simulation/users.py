@@ -186,10 +186,10 @@ class Users:
         odd = [each for each in world.keys if world.cells.state(each) != "synced"]
         if odd and chance.random() < 0.4:
             key = chance.choice(odd)
-        what = chance.choice(DECISIONS)
-        if not world.kept(key) and chance.random() < 0.7:
-            what = "never"  # else it would be kept for ever
-        await self.decide(what, key)
+        await self.decide(chance.choice(DECISIONS), key)
+        if not world.kept(key) and world.wanted(key):
+            await asyncio.sleep(chance.uniform(0, 5))
+            await self.decide("never", key)  # else it would be kept for ever
 
     async def decide(self, what: str, key: NodeKey) -> None:
         """One of them."""
