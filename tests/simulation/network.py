@@ -315,7 +315,7 @@ class Network(_Subscriber):
         path, session = self.paths[service.jid], self.stream.session
 
         def sent() -> None:
-            if path.delay:
+            if path.delay or path.last > self._loop.time():
                 path.last = max(path.last + 1e-6, self._loop.time() + path.delay)
                 self.elsewhere.at(path.last, passed)
             else:
