@@ -254,7 +254,8 @@ def _stale(
         if number < before.gone:
             return f"stale row of an earlier incarnation: {row}"
         visible = (state.allowed for state in history.states[number:] if row in state.items)
-        if not (any(visible) or history.changes[number - 1].told):  # services go on telling whom they refuse
+        told = history.changes[number - 1].told or number in sight.own
+        if not (any(visible) or told):  # services go on telling whom they refuse, and confirm what they do not store
             return f"stale row that this account could never read: {row}"
     if rows and before.refused_at > sight.readable_at:
         return f"stale rows {rows} after access was refused"

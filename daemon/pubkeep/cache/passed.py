@@ -9,7 +9,7 @@ from pubkeep.errors import PubkeepError
 from pubkeep.model import Analysis, NodeKey
 
 NEGATIVE = 5.0
-"""Seconds a refusal is remembered."""
+"""Seconds since the question that a refusal is remembered."""
 IGNORED = 3600.0
 """Seconds until a node that nobody wanted is analysed again."""
 REMEMBERED = 10_000
@@ -32,9 +32,9 @@ class Passed:
         if refusal and self._clock.boottime() - refusal[1] < NEGATIVE:
             raise type(refusal[0])(str(refusal[0]))
 
-    def refused(self, key: NodeKey, error: PubkeepError) -> None:
-        """The service says so."""
-        _remember(self._refused, key, (error, self._clock.boottime()))
+    def refused(self, key: NodeKey, error: PubkeepError, asked_at: float) -> None:
+        """The service says so; it is as old as the question."""
+        _remember(self._refused, key, (error, asked_at))
 
     def analysed(self, key: NodeKey, analysis: Analysis | None) -> None:
         """Nobody wants it."""

@@ -264,10 +264,11 @@ class Reader(Part):
 
     async def _ask_unknown(self, key: NodeKey, request: ItemsRequest) -> Answer:
         self._passed.check(key)
+        asked_at = self._clock.boottime()
         try:
             return await self._ask(key, request)
         except (NotFound, NotAllowed) as error:
-            self._passed.refused(key, error)
+            self._passed.refused(key, error, asked_at)
             raise
 
     async def _ask_or_held(self, node: Node, request: ItemsRequest) -> Answer:

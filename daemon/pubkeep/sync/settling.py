@@ -127,9 +127,13 @@ class Settler(Part):
                 return
             sure = [places[each] for each in head if each in places and each not in asked]
             gone = [each for each in held[min(sure, default=len(held)) :] if each not in shown and each not in asked]
+            for each in ids:  # where it did not pass those behind it that came later, they went
+                if each in shown and each in places:
+                    later = node.settle.named_after(each).difference(shown, asked)
+                    gone += [other for other in held[places[each] + 1 :] if other in later]
             if len(listing.items) < number:
                 gone = [each for each in held if each not in shown]  # there are no more
-            doubtful = gone + [item.id for item in changed if item.id in digests]
+            doubtful = dict.fromkeys([*gone, *(item.id for item in changed if item.id in digests)])
             if doubtful:  # asked for by id first
                 for item_id in doubtful:
                     node.settle.doubt(item_id, listing.taken_at)
