@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 CLIENT = "{jabber:client}"
 LOGIN = ("{urn:ietf:params:xml:ns:xmpp-tls}", "{urn:ietf:params:xml:ns:xmpp-sasl}", "{urn:xmpp:sasl:2}")
 """Namespaces of what a server says until it has let us in (RFC 6120 5 and 6, XEP-0388), and never after that."""
+FEATURES = "{http://etherx.jabber.org/streams}features"
 PIECE = 16 * 1024
 """Bytes parsed at once: some milliseconds where they are all tags."""
 KNOWN = 500
@@ -244,7 +245,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         elif found.part is Part.CLOSED:
             self.disconnect_reason = "the server closed the stream"
             self.abort()
-        elif self.authenticated and found.element.tag.startswith(LOGIN):
+        elif self._is_late(found.element.tag):
             self.dropped("login")  # slixmpp would begin it anew, in the midst of the session
         else:
             if found.part is Part.REFUSED:
@@ -265,6 +266,12 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         stanza = super()._build_stanza(shown, default_ns)
         stanza.xml = xml
         return stanza
+
+    def _is_late(self, tag: str) -> bool:
+        """Whether it belongs to a login that is over; features are shown once more before a resource is bound."""
+        if tag == FEATURES:
+            return bool(self.features & {"bind", "stream_management"})
+        return self.authenticated and tag.startswith(LOGIN)
 
     def _refuse(self, parser: Stanzas, why: str) -> None:
         """End the connection and its session: a resumed one would bring the same again."""

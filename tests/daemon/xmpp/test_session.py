@@ -569,14 +569,30 @@ async def test_what_belongs_to_a_login_is_dropped_and_counted_after_it(
     assert bench.server.log == [*before, "iq"]  # the fence's
 
 
-async def test_an_offer_to_encrypt_is_dropped_and_counted_after_the_login(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+        "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>",
+    ],
+    ids=["to encrypt", "to bind"],
+)
+@pytest.mark.parametrize("resumed", [False, True], ids=["begun", "resumed"])
+async def test_an_offer_of_a_login_is_dropped_and_counted_when_a_session_is_there(
+    bench: Bench, offer: str, resumed: bool
+) -> None:
     await bench.established()
+    if resumed:
+        bench.server.cut()
+        await bench.until(lambda: "resumed" in bench.said)
+    before = list(bench.said)
 
-    bench.server.send("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    bench.server.send(offer)
     await bench.server.fence()
 
-    assert bench.said == ["started", "dropped login"]
-    assert "tls" not in bench.server.log
+    assert bench.said == [*before, "dropped login"]
+    assert not {"tls", "starttls"}.intersection(bench.server.log)
+    assert bench.server.log.count("bind") == 1
 
 
 # -- too much ----------------------------------------------------------------------------------------
