@@ -26,6 +26,7 @@ from pubkeep.model import (
     NodeState,
     WireItem,
 )
+from pubkeep.slices import Slices
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +259,7 @@ class Applier(Committer):
         new_items, shown = await self.convert(node, listing.items, held)
         if not same():
             return
-        covered = None if everything is not None else ids
+        slices, covered = Slices(), None if everything is not None else ids
         racing = node.settle.answered(listing.sent_at, listing.taken_at, covered, shown)
         if copy is Copy.HEAD and beside_head(node, held, listing, everything, shown, racing):
             node.punch(UNTOLD)
@@ -266,6 +267,9 @@ class Applier(Committer):
         elif copy is Copy.WHOLE:
             settled = [item for item in new_items if not node.settle.unsettled((item.id,))]
             lacking = absent(list(held), listing, ids, everything)
+            await slices.pause()
+            if not same():
+                return
             gone = [item_id for item_id in lacking if not node.settle.unsettled((item_id,))]
             if (settled or gone) and listing.sent_at < node.decided_at:
                 # it may be older than the answer that came before it
@@ -282,6 +286,7 @@ class Applier(Committer):
                 if not self._known.needs_proof(node):
                     node.punch(OTHER_ORDER)
                 self.verify(node)
+        await slices.pause()
         node.settle.told(listing, ids, everything, shown)
         if racing:
             node.changed()

@@ -134,3 +134,28 @@ async def test_an_item_that_was_not_taken_says_the_same_whoever_gives_it() -> No
     [row] = await asking.rows(analysers, KEY, analysis, [item], ItemsRequest(extra=True))
 
     assert (row.id, row.xml, row.extra) == ("a", "", {"error": "it is longer than 3 MiB"})
+
+
+class Newest:
+    """A service that does not page, and answers with the newest of these, oldest or newest first."""
+
+    def __init__(self, *ids: str, turned: bool) -> None:
+        self.asked: list[int | None] = []
+        self._ids, self._step = ids, -1 if turned else 1
+
+    async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[Any]]) -> Any:
+        self.asked.append(query.max_items)
+        newest = self._ids[-(query.max_items or 0) :][:: self._step]
+        return await apply(Listing(query, tuple(wire(each, "x") for each in newest), None, 1.0, 2.0))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_which_end_of_a_long_answer_is_the_newer_shows_in_short_ones(turned: bool) -> None:
+    ids = [f"i{number}" for number in range(500)]
+    service, link = Newest(*ids, turned=turned), Link(CacheSettings())
+
+    asked = await ask_of(service, link, ItemsRequest(max=1000))
+
+    assert [item.id for item in asked.items] == ids
+    assert service.asked == [1001, 2, 1, 2]
+    assert link.traits.reversed is turned
