@@ -4,12 +4,14 @@
 The face
 * cache.py       what frontends ask and what sessions tell
 * reading.py     GetItems: from the copy where it can be vouched for, from the service otherwise
+* adopting.py    which nodes are taken up
 * writing.py     publish, retract and the like, and when the next read sees them
 * nodes.py       nodes as wholes: made, deleted, purged, configured, shared, found
 
 What is known
 * known.py       nodes in memory: proofs, holes, doubts; `synced` is computed here
 * links.py       the way to each service: its epoch, when it was heard, what it showed of itself
+* barrier.py     one round trip behind which all that was told is here
 * access.py      whether a node may be read: refusals and answers out of order
 * traits.py      which kinds of change a service is known to tell
 * order.py       which order a service keeps, learnt from what it shows
@@ -24,6 +26,7 @@ What decides
 What writes
 * applying.py    events and answers into the store, inside the node's inbox
 * conversion.py  items as they came into items as they are stored
+* reparsing.py   what another analyser makes of items that are held
 * committing.py  the only way to a node's rows, one transaction after the other
 * parts.py       what all parts work with
 """

@@ -221,7 +221,7 @@ async def _part_of_all(
         if anchor and anchor not in pager.ids and pages > 1 and ids != before:
             raise _Changed(ids)  # it may have moved from a page that was still to come to one that was not
         if anchor and anchor not in pager.ids:
-            raise NoAnchor(f"{key.node} at {key.service}: no item {anchor!r} to count from")
+            raise NoAnchor(no_anchor(key, request))
     if request.after:
         start = ids.index(request.after) + 1
     elif request.index is not None:
@@ -237,6 +237,11 @@ async def _part_of_all(
     return Asked(
         tuple(part), more, pager.sent_at, start if exact and part else None, len(items) if exact else None, pages
     )
+
+
+def no_anchor(key: NodeKey, request: ItemsRequest) -> str:
+    """What is said where the item to count from is not there."""
+    return f"{key.node} at {key.service}: no item {request.before or request.after!r} to count from"
 
 
 async def rows(

@@ -5,10 +5,10 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
+from pubkeep.cache.adopting import Adopter
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.committing import Listener
 from pubkeep.cache.known import Known, Node
@@ -32,6 +32,9 @@ from pubkeep.uri import node_uri, parse_item_uri
 
 log = logging.getLogger(__name__)
 
+Work = Callable[[], Awaitable[None]]
+"""Begun when its turn comes: what is cancelled before that has not begun."""
+
 
 class Cache(Part):
     """Requests and events of all accounts."""
@@ -45,7 +48,8 @@ class Cache(Part):
         self._applier = Applier(tools)
         syncer, settler = Syncer(tools, self._applier), Settler(tools, self._applier)
         self._scheduler = Scheduler(tools, syncer, settler, self._applier, jobs)
-        self._reader = Reader(tools, self._applier, self._scheduler)
+        self._adopter = Adopter(tools, self._applier, self._scheduler)
+        self._reader = Reader(tools, self._applier, self._scheduler, self._adopter)
         self.writer = Writer(tools, self._applier, self._reader, self._scheduler, syncer)
         self.nodes = Nodes(tools, self._applier, self._reader, self._scheduler)
         self._reparser = Reparser(tools, self._applier)
@@ -83,7 +87,7 @@ class Cache(Part):
         for record in await self._store.nodes(account):
             outdated += await self._take_up(record)
         if outdated:
-            self._later(self._reparser.run(outdated))
+            self._later(lambda: self._reparser.run(outdated))
 
     async def close(self) -> None:
         """End the background work; what it did is committed."""
@@ -109,9 +113,9 @@ class Cache(Part):
         self._reader.forget_account(account)
 
     def _drop_later(self, node: Node) -> None:
-        self._later(self._drop(node.key))
+        self._later(lambda: self._drop(node.key))
 
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+    def _later(self, work: Work) -> None:
         task = asyncio.create_task(_quietly(work))
         self._dropping.add(task)
         task.add_done_callback(self._dropping.discard)
@@ -143,7 +147,7 @@ class Cache(Part):
         self._known.session(account, live=True, fresh=True)
         self._reader.forget_refusals(account)
         self._scheduler.session_started(account)
-        self._later(self.writer.end_leftovers(account))
+        self._later(lambda: self.writer.end_leftovers(account))
         for node in self._known.nodes(account):
             if node.unwanted:
                 self._drop_later(node)
@@ -178,7 +182,7 @@ class Cache(Part):
     async def handle(self, event: NodeEvent) -> None:
         self._reader.forget_refusal(event.node)
         if self._known.node(event.node) is None and event.items and self._known.notifies(event.node):
-            await self._reader.notice(event)
+            await self._adopter.notice(event)
         else:
             await self._applier.handle(event)
 
@@ -292,7 +296,7 @@ class Cache(Part):
         node = self._known.node(key)
         if node is None:
             analysis = await self._analysers.analyse(key, None)
-            node = await self._reader.adopt(key, analysis, "request")
+            node = await self._adopter.adopt(key, analysis, "request")
         return self._scheduler.synchronise(node)
 
     async def verify(self, key: NodeKey, *, repair: bool) -> Job:
@@ -329,13 +333,13 @@ class Cache(Part):
             node.orphaned = False
             self._scheduler.want(node, urgent=True)
         elif node is None and policy.sync == "always":
-            await self._reader.adopt(key, await self._analysers.analyse(key, None), "policy")
+            await self._adopter.adopt(key, await self._analysers.analyse(key, None), "policy")
 
     def explain(self, key: NodeKey) -> Mapping[str, object]:
         """Why the node is, or is not, answered from the cache."""
         node = self._known.node(key)
         namespace = node.record.analysis.namespace if node and node.record.analysis else ""
-        unkept = self._reader.state_of_unkept(key)
+        unkept = self._adopter.state_of_unkept(key)
         return explain(self._known, self._clock, key, self._analysers.tried(key, namespace), unkept)
 
     def statistics(self, accounts: Sequence[str]) -> dict[str, int]:
@@ -360,10 +364,10 @@ class Cache(Part):
         ]
 
 
-async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+async def _quietly(work: Work) -> None:
     """Nobody waits for it: what fails is tried again in the next session."""
     try:
-        await work
+        await work()
     except PubkeepError as error:
         log.warning("put off until the next session: %s", error)
 

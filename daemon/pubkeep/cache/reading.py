@@ -5,16 +5,15 @@ import asyncio
 import contextlib
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Protocol
 
 from pubkeep.cache import asking
+from pubkeep.cache.adopting import Adopter, Planner
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.barrier import barrier
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.cache.passed import Passed
-from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable, UnknownObject
-from pubkeep.model import Analysis, Copy, Listing, NodeEvent, NodeKey, NodeRecord, NodeState
+from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
+from pubkeep.model import Copy, Listing, NodeKey, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
 
 PATIENCE = 5.0
@@ -30,21 +29,15 @@ READS = 10
 RESTLESS = "it changes faster than it can be read"
 
 
-class Planner(Protocol):
-    """What a read may ask of the scheduler."""
-
-    def want(self, node: Node, *, urgent: bool = False) -> None:
-        """Synchronise it, soon or next."""
-
-
 class Reader(Part):
     """Answers GetItems."""
 
-    def __init__(self, tools: Tools, applier: Applier, planner: Planner) -> None:
+    def __init__(self, tools: Tools, applier: Applier, planner: Planner, adopter: Adopter) -> None:
         super().__init__(tools)
         self._applier = applier
         self._planner = planner
-        self._passed = Passed(tools.clock)
+        self._adopter = adopter
+        self._passed = adopter.passed
         self._background: set[asyncio.Task[Answer]] = set()
 
     async def get_items(self, key: NodeKey, request: ItemsRequest) -> Answer:
@@ -160,11 +153,11 @@ class Reader(Part):
                 try:
                     found = await self._page(node, request)
                 except NotFound:  # no such item to count from; among the newest it may be an older one
-                    if node.version == version and node.record.copy is Copy.WHOLE:
-                        raise
                     found = None
-                if node.version != version:
-                    continue  # something was committed or came into doubt meanwhile
+                if not await self._unchanged(node, version):
+                    continue
+                if found is None and node.record.copy is Copy.WHOLE:
+                    raise NotFound(asking.no_anchor(node.key, request))
                 if found is None:
                     return None
                 page = found if node.record.copy is Copy.WHOLE else asking.inside(found, request, older=node.older)
@@ -174,6 +167,14 @@ class Reader(Part):
             page = replace(page, unknown=()) if page.unknown else page
             return self._answer(node, page, self._verified_at(node), "", as_of)
         return None
+
+    @staticmethod
+    async def _unchanged(node: Node, version: int) -> bool:
+        """Whether nothing was committed, or came into doubt, since; what is being committed may be half seen."""
+        if node.committing.locked():
+            async with node.committing:
+                return False
+        return node.version == version
 
     def _doubt(self, node: Node, request: ItemsRequest, as_of: float | None) -> str:
         now = self._clock.boottime()
@@ -210,7 +211,7 @@ class Reader(Part):
         for _ in range(READS):
             version, doubt, verified_at = node.version, self._doubt(node, request, as_of), self._verified_at(node)
             page = await self._page(node, request)
-            if doubt or version == node.version:
+            if doubt or await self._unchanged(node, version):
                 break
         else:
             doubt = doubt or RESTLESS
@@ -318,12 +319,12 @@ class Reader(Part):
                 if isinstance(error, NotAllowed):  # what one caller was refused is not shown to the next
                     await self._applier.denied(node, str(error), asked_at)
             raise
-        analysis = await self._learn(key, asked)
+        analysis = await self._adopter.learn(key, asked.items, asked.sent_at)
         items = await asking.rows(self._analysers, key, analysis, asked.items, request)
         first, last = (items[0].id, items[-1].id) if items else ("", "")
         page = Page(items, asked.more, True, first, last, asked.index, asked.count, (), self._store.sequence)
         node = self._known.node(key)
-        state = self._known.state(node) if node else self.state_of_unkept(key)
+        state = self._known.state(node) if node else self._adopter.state_of_unkept(key)
         as_of = self._clock.wall_of(asked.sent_at)
         told = told and node is kept
         torn = asked.pages > 1 and not await self._shows_one_moment(node, asked, request, page, told=told)
@@ -349,51 +350,6 @@ class Reader(Part):
         except NotFound:  # the item to count from went meanwhile
             return False
         return vouched is not None and asking.shown(vouched.page) == asking.shown(asking.fit(page, request))
-
-    async def _learn(self, key: NodeKey, asked: asking.Asked) -> Analysis | None:
-        """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
-        if (node := self._known.node(key)) is not None:
-            if node.hidden and node.access.shown(asked.sent_at):
-                await self._applier.reveal(node)
-            if asking.keeps_again(node.record) or self._known.needs_proof(node):
-                self._planner.want(node, urgent=True)
-            return node.record.analysis
-        policy = self._known.policy(key)
-        if self._passed.unwanted(key):
-            return self._passed.analysis(key)
-        first = asked.items[-1] if asked.items else None
-        analysis = await self._analysers.analyse(key, first)
-        if policy.sync == "always":
-            await self.adopt(key, analysis, "policy")
-        elif analysis is not None and analysis.to_sync and policy.sync == "auto":
-            await self.adopt(key, analysis, "analyser")
-        elif first is not None or not self._analysers.by_namespace:
-            self._passed.analysed(key, analysis)
-        return analysis
-
-    def state_of_unkept(self, key: NodeKey) -> NodeState:
-        """Ignored: it was analysed within the last hour, and nobody wanted it."""
-        return NodeState.IGNORED if self._passed.unwanted(key) else NodeState.UNKNOWN
-
-    async def notice(self, event: NodeEvent) -> None:
-        """A contact's node shows itself: what an analyser wants of it is fetched in its turn, not taken from here."""
-        key = event.node
-        analysis = await self._analysers.analyse(key, event.items[-1])
-        if analysis is not None and analysis.to_sync and self._known.policy(key).sync == "auto":
-            with contextlib.suppress(UnknownObject):  # the account was removed meanwhile
-                await self.adopt(key, analysis, "contact", urgent=False)
-
-    async def adopt(self, key: NodeKey, analysis: Analysis | None, wanted_by: str, *, urgent: bool = True) -> Node:
-        """Somebody wants this node from now on. Raises UnknownObject where its account was removed meanwhile."""
-        async with self._known.keeping:  # several first readers at once make one row
-            if (node := self._known.node(key)) is None:
-                self._known.check_open(key.account)
-                record = NodeRecord(0, key, NodeState.STALE, "not fetched yet", analysis, wanted_by)
-                node = self._known.add(await self._store.save_node(record))
-                self._passed.forget(key, refusal=False)
-                self._applier.tell(node, "state", None)
-        self._planner.want(node, urgent=urgent)
-        return node
 
     @staticmethod
     def _refusal(node: Node) -> PubkeepError:
