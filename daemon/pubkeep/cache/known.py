@@ -150,12 +150,16 @@ class Node:
         self.record = replace(self.record, items=applied.items, sequence=applied.sequence, newest=newest)
         self.changed()
 
-    def punch(self, reason: str) -> None:
-        """Something for this node was lost or is not understood: nothing is synced until it is proved anew."""
+    def punch(self, reason: str, *, untold: bool = True) -> None:
+        """Something was lost or is not understood: nothing is synced until it is proved anew.
+
+        `untold`: a change may have been kept from us.
+        """
         self.holes += 1
         self.counts["holes"] += 1
         self.hole = reason
-        self.settle.lesson.drop()
+        if untold:
+            self.settle.lesson.drop()
         self.changed()
 
     def subscribe(self, state: str, endings: int) -> bool:

@@ -346,7 +346,7 @@ class Scheduler(Part):
                 if node.settle.exhausted or node.hole or node.subscribed_epoch != node.link.epoch:
                     self.want(node)
                 return
-            node.punch("the order of the newest items could not be settled")
+            node.punch("the order of the newest items could not be settled", untold=False)
         except NotAllowed as error:
             await self._denied(node, error, began)
         except PubkeepError as error:

@@ -147,6 +147,38 @@ def test_an_overwrite_of_what_surely_was_there_shows_the_order() -> None:
     play(scene)
 
 
+def test_an_overwritten_item_that_is_not_among_the_newest_shows_the_order_in_a_list_of_all() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        stage.service.sent.clear()
+
+        stage.service.items_held["a"] = "other"  # in its place
+        stage.service.notify(items=(stage.service.item("a", "other"),))
+        await asyncio.sleep(QUIET)
+
+        assert stage.sent() == "newest 2, subscriptions, items, subscriptions"
+        assert (stage.explained()["order"], await stage.held()) == ("creation", "abc")
+        await stage.close()
+
+    play(scene)
+
+
+def test_an_overwrite_beside_which_something_stands_of_which_nobody_told_shows_nothing() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+
+        stage.service.items_held["x"] = "untold"
+        await overwritten(stage)
+        await asyncio.sleep(QUIET)
+
+        assert (stage.explained()["order"], await stage.held()) == ("unknown", "acxb")
+        await stage.close()
+
+    play(scene)
+
+
 @pytest.mark.parametrize("happen", [*KEPT_FROM_US, session_under_way])
 def test_an_overwrite_while_something_may_be_kept_from_us_shows_nothing(happen: Happen) -> None:
     async def scene() -> None:
