@@ -151,10 +151,7 @@ class Node:
         self.changed()
 
     def punch(self, reason: str, *, untold: bool = True) -> None:
-        """Something was lost or is not understood: nothing is synced until it is proved anew.
-
-        `untold`: a change may have been kept from us.
-        """
+        """Something was lost (`untold`) or is in doubt: nothing is synced until it is proved anew."""
         self.holes += 1
         self.counts["holes"] += 1
         self.hole = reason
