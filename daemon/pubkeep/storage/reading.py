@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, s
 from pubkeep.errors import NotFound
 from pubkeep.model import ItemRow, NodeRecord
 from pubkeep.questions import Format, Page
-from pubkeep.slices import Slices
+from pubkeep.slices import STEP, Slices
 from pubkeep.storage import tables
 from pubkeep.storage.compiled import Compiled
 from pubkeep.storage.engines import Readers
@@ -171,7 +171,12 @@ class Reading:
     async def digests(self, number: int, ids: Sequence[str] | None = None) -> dict[str, bytes]:
         """See ports.ItemStore.digests."""
         if ids is None:
-            return dict(await self._readers.fetch(_digests(None).sql, {"node": number}))
+            rows = await self._readers.fetch(_digests(None).sql, {"node": number})
+            slices, held = Slices(), dict[str, bytes]()
+            for start in range(0, len(rows), STEP):
+                held.update(rows[start : start + STEP])
+                await slices.pause()
+            return held
         result: dict[str, bytes] = {}
         for part in _parts(list(dict.fromkeys(ids))):
             statement = _digests(_room(len(part)))

@@ -247,18 +247,18 @@ class Lister(Part):
         slices, listed = Slices(), set(walk.ids)
         if not walk.racing and walk.copy is Copy.WHOLE:
             node.settle.lesson.listed(walk.ids, walk.taken_at)
-        removals = [item_id for item_id in held if item_id not in listed and item_id not in walk.racing]
+        removals = await slices.pick(held, lambda item_id: item_id not in listed and item_id not in walk.racing)
         report.extra += removals
         if not walk.ids and len(removals) >= EMPTIED and not self._seen_empty(node, walk.sent_at):
             return Outcome(proved=False, reason="all items were gone without a word", emptied=True)
         if not report.repair and not report.same:
             node.punch("the service has something else")
             return Outcome(proved=True, reason=node.hole)
-        await slices.pause()
-        remaining = [item_id for item_id in walk.ids if item_id in held]
-        remaining += [item_id for item_id in held if item_id in walk.racing and item_id not in listed]
-        await slices.pause()
-        order = _if_other(remaining, held, removals)
+        remaining = await slices.pick(walk.ids, held.__contains__)
+        remaining += await slices.pick(held, lambda item_id: item_id in walk.racing and item_id not in listed)
+        gone = set(removals)
+        kept = await slices.pick(held, lambda item_id: item_id not in gone) if gone else list(held)
+        order = None if remaining == kept else remaining  # None: the copy has it already
         report.reordered = order is not None and not walk.racing
         deaf = node.subscribed_epoch != walk.epoch
         applied = await self._applier.commit(
@@ -320,9 +320,3 @@ def _agrees(node: Node, item: NewItem) -> bool:
     """Whether the last event said the same."""
     last = node.settle.last_event(item.id)
     return last is not None and last.digest == item.digest
-
-
-def _if_other(remaining: list[str], held: dict[str, bytes], removals: list[str]) -> list[str] | None:
-    """The order to be written, None where the copy has it already."""
-    gone = set(removals)
-    return None if remaining == [item_id for item_id in held if item_id not in gone] else remaining
