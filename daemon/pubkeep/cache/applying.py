@@ -4,6 +4,7 @@
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import dropwhile, islice
 
 from pubkeep import payload
 from pubkeep.cache.committing import Committer, always
@@ -175,8 +176,8 @@ class Applier(Committer):
 
     async def _overwritten(self, node: Node, item_id: str, since: float) -> None:
         """An item that is held has another payload now; it shows the order, if it surely was there before."""
-        held = list(await self._store.digests(node.record.number)) if self._known.certain(node) else []
-        behind = held[held.index(item_id) + 1 :] if item_id in held else []
+        held = await self._store.digests(node.record.number) if self._known.certain(node) else {}
+        behind = islice(dropwhile(lambda each: each != item_id, held), 1, None)
         node.settle.overwritten(item_id, behind, since)
 
     async def gone(self, node: Node, words: str) -> None:

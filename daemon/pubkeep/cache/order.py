@@ -29,23 +29,22 @@ class Lesson:
 
     def drop(self) -> None:
         """Something may have happened that nobody told: nothing can be learnt of what was seen so far."""
-        self.overwrote, self._shown = "", None
+        self.overwrote, self._behind, self._shown = "", frozenset(), None
 
     def forget(self, at: float, fan_out: float) -> None:
         """Something else changed: nothing can be learnt of what was shown less than `fan_out` ago."""
-        self.overwrote = ""
+        self.overwrote, self._behind = "", frozenset()
         if self._shown and at < self._shown_at + fan_out:
             self._shown = None
 
     def listed(self, ids: Sequence[str], taken_at: float) -> None:
         """A listing, of all or of the newest, oldest first; no event raced it."""
-        places = {item_id: at for at, item_id in enumerate(ids)} if self.overwrote else {}
-        if self.overwrote not in places:
+        if not self.overwrote or self.overwrote not in ids:
             return
-        place = places[self.overwrote]
-        moved = {places[each] < place for each in self._behind if each in places}
-        if len(moved) == 1:
-            self._shown, self._shown_at = "publish" if moved.pop() else "creation", taken_at
+        place = ids.index(self.overwrote)
+        before, after = (not self._behind.isdisjoint(part) for part in (ids[:place], ids[place + 1 :]))
+        if before != after:
+            self._shown, self._shown_at = "publish" if before else "creation", taken_at
 
     def due(self, fan_out: float) -> float | None:
         """When what was shown will hold; None where nothing was."""

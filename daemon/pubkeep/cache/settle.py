@@ -126,14 +126,14 @@ class Settle:
         known = self._doubts.setdefault(item_id, _Doubt(at))
         known.named_at = at
 
-    def overwritten(self, item_id: str, behind: Collection[str], since: float) -> None:
+    def overwritten(self, item_id: str, behind: Iterable[str], since: float) -> None:
         """The last event gave a held item another payload: where it stands now shows the order of the service.
 
         Args:
             behind: what is held behind it; what was named since `since`, or is in doubt, may have come later.
         """
         later = self.named_since(since - self.fan_out) | self._doubts.keys() | self.order_ids.keys()
-        self.lesson.overwritten(item_id, set(behind) - later)
+        self.lesson.overwritten(item_id, frozenset(each for each in behind if each not in later))
         self.doubt_order(item_id)
 
     def doubt_order(self, item_id: str) -> None:

@@ -118,15 +118,15 @@ class Settler(Part):
                 return
             digests = await self._store.digests(node.record.number)
             held = list(digests)
-            places = {item_id: at for at, item_id in enumerate(held)}
             shown, asked = set(head), set(ids)
             mine = held[-number:]
             changed, _ = await self._applier.convert(node, listing.items, digests)
             if not same():
                 fits = True  # nothing is in doubt about what is not there
                 return
-            sure = [places[each] for each in head if each in places and each not in asked]
-            gone = [each for each in held[min(sure, default=len(held)) :] if each not in shown and each not in asked]
+            sure = shown - asked
+            first = next((at for at, each in enumerate(held) if each in sure), len(held))
+            gone = [each for each in held[first:] if each not in shown and each not in asked]
             for each in ids:  # where it did not pass those behind it that came later, they went
                 if each in shown and each in places:
                     later = node.settle.named_after(each).difference(shown, asked)
@@ -143,9 +143,9 @@ class Settler(Part):
             overwrote = node.settle.lesson.overwrote
             if overwrote and not node.link.order and overwrote not in head:
                 return  # once for each service: the whole list shows its order
-            if not shown.difference(mine) <= asked or not shown <= places.keys():
+            if not shown.difference(mine) <= asked or not shown <= digests.keys():
                 return
-            if not asked & places.keys() <= shown:
+            if not asked & digests.keys() <= shown:
                 return  # what is in doubt is not among the newest: gone, or somewhere else
             if head != mine:
                 await self._place(node, same, listing, head)
