@@ -128,9 +128,9 @@ class Settler(Part):
             first = next((at for at, each in enumerate(held) if each in sure), len(held))
             gone = [each for each in held[first:] if each not in shown and each not in asked]
             for each in ids:  # where it did not pass those behind it that came later, they went
-                if each in shown and each in places:
+                if each in shown and each in digests:
                     later = node.settle.named_after(each).difference(shown, asked)
-                    gone += [other for other in held[places[each] + 1 :] if other in later]
+                    gone += [other for other in held[held.index(each) + 1 :] if other in later] if later else []
             if len(listing.items) < number:
                 gone = [each for each in held if each not in shown]  # there are no more
             doubtful = dict.fromkeys([*gone, *(item.id for item in changed if item.id in digests)])
