@@ -37,7 +37,7 @@ MAX_AGE = 900.0
 IDS = 8
 BUDGET = 90
 """Requests for each node in the quiet time."""
-CALM_PAUSE = 12.0
+CALM_PAUSE = 18.0
 """Seconds between two changes of others where nothing goes wrong: the floor is to measure the cache, not the burst."""
 SOON = 3.0
 """Seconds that somebody waits for a change or a listing at most."""
