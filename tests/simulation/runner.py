@@ -23,6 +23,8 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.world import TraceHandler, World
 
 ROOT = Path(__file__).parents[2]
+TOLD = 500
+"""Histories after which is told how many there were."""
 MOST_SECONDS = 60
 """Of real time, for one seed."""
 
@@ -95,6 +97,11 @@ def run_seed(seed: int) -> Run:
 # -- many ------------------------------------------------------------------------------------------------
 
 
+def at_once(words: str) -> None:
+    """Print it now: somebody waits."""
+    print(words, flush=True)
+
+
 @dataclass(slots=True)
 class Campaign:
     """Many seeds, one after the other in each of several processes."""
@@ -110,7 +117,7 @@ class Campaign:
     failures: list[dict[str, Any]] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
 
-    def run(self, tell: Callable[[str], None] = print, environ: Mapping[str, str] = os.environ) -> None:
+    def run(self, tell: Callable[[str], None] = at_once, environ: Mapping[str, str] = os.environ) -> None:
         """Run them; each that fails is told at once."""
         began = time.perf_counter()
         command = [sys.executable, "-m", "tests.simulation", "--worker"]
@@ -143,6 +150,8 @@ class Campaign:
             if found["wrong"]:
                 self.failures.append({name: found[name] for name in ("seed", "service", "wrong")})
                 tell(f"seed {found['seed']} ({found['service']}): {found['wrong'][:1500]}")
+            if self.ran % TOLD == 0:
+                tell(f"{self.ran} histories, {len(self.failures)} wrong")
 
     def lacking(self) -> list[str]:
         """What was hit too seldom for all this to prove anything."""
