@@ -33,6 +33,9 @@ class Place:
         await self.service.publish("i5", "overwritten")
         await self.backend.settled(JID, NODE)
         await self.backend.synchronise(JID, NODE)
+        async with asyncio.timeout(30):
+            while self.explain()["order"] == "unknown":
+                await asyncio.sleep(0.02)
         await self.backend.synced(JID, NODE)
         await self.service.asked()
 
