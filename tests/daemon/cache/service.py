@@ -18,6 +18,7 @@ from pubkeep.model import (
     Listing,
     NodeEvent,
     NodeKey,
+    Rsm,
     ServiceInfo,
     Subscription,
     WireItem,
@@ -59,6 +60,8 @@ class FakeService:
         self.after_look: Callable[[], Awaitable[None]] = nothing
         """Runs after a subscription was looked for, before whoever asked goes on."""
         self.asked: list[ItemsQuery] = []
+        self.page = 0
+        """Items in each page of a list of all; 0: it gives all of them at once."""
         self.subscribed = False
         self.features: frozenset[str] = frozenset()
         self.form: dict[str, FieldValue] = {}
@@ -121,15 +124,27 @@ class FakeService:
         if self.closed:
             raise NotAllowed("access is not allowed")
         sent_at = self._clock.boottime()
-        found = list(self.items_held.items())
+        found, rsm = list(self.items_held.items()), None
         if query.ids:
             found = [(item_id, self.items_held[item_id]) for item_id in query.ids if item_id in self.items_held]
         elif query.max_items is not None:
             found = found[-query.max_items :]
+        elif self.page:
+            found, rsm = self._part(found, query)
         between, self.between = self.between, nothing
         await between()
-        listing = Listing(query, tuple(wire(*each) for each in found), None, sent_at, self._clock.boottime())
+        listing = Listing(query, tuple(wire(*each) for each in found), rsm, sent_at, self._clock.boottime())
         return await self._in_order(sent_at, lambda: apply(listing))
+
+    def _part(self, found: list[tuple[str, str]], query: ItemsQuery) -> tuple[list[tuple[str, str]], Rsm]:
+        """The page that follows its cursor, which is the last id of the page before."""
+        ids = [item_id for item_id, _ in found]
+        if query.rsm_after and query.rsm_after not in ids:
+            raise NotFound("there is no such item")
+        start = ids.index(query.rsm_after) + 1 if query.rsm_after else 0
+        part = found[start : start + self.page]
+        first, last = (part[0][0], part[-1][0]) if part else (None, None)
+        return part, Rsm(first, last, start, len(found))
 
     async def publish(
         self,

@@ -8,8 +8,10 @@ import pytest
 from pubkeep.cache.passed import NEGATIVE
 from pubkeep.errors import NotFound, Refused, Unavailable
 from pubkeep.questions import ItemsRequest, NodeFilter
-from tests.daemon.cache.conftest import ENTRY, Bench
+from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
+from tests.daemon.cache.scripted import LATE
 from tests.daemon.cache.service import KEY
+from tests.daemon.cache.stage import OTHER, Stage, play
 
 PLAIN = KEY._replace(node="plain")
 
@@ -139,3 +141,44 @@ async def test_a_copy_that_may_be_old_does_not_say_that_there_is_no_such_item(be
             await bench.read(after="new", **options)
     with pytest.raises(NotFound, match="'new'"):
         await bench.read(after="new", freshness="cache")
+
+
+def test_a_refusal_is_as_old_as_its_question() -> None:
+    async def scene() -> None:
+        stage = Stage(OTHER)
+        await stage.enter("unknown")
+        stage.service.error = NotFound("there is no such node")
+
+        question = asyncio.create_task(stage.answer())
+        await asyncio.sleep(LATE / 2)
+        stage.clock.slept += NEGATIVE  # the machine is suspended while the answer is on its way
+        refused = await question
+        stage.service.error = None
+
+        assert (refused, await stage.answer()) == ("NotFound", "asked")
+        await stage.close()
+
+    play(scene)
+
+
+async def test_where_the_item_to_count_from_went_after_its_pages_were_listed_they_may_be_of_several_moments(
+    bench: Bench,
+) -> None:
+    bench.service.page = 2
+
+    async def late() -> None:
+        await asyncio.sleep(2 * FAN_OUT)
+        del bench.service.items_held["a"]
+        bench.service.tell(retracted=("a",))
+
+    async def second_page() -> None:
+        bench.service.inbox.put(KEY, late)  # the last page waits behind it, and the retraction behind the page
+
+    async def first_page() -> None:
+        bench.service.between = second_page
+
+    bench.service.between = first_page
+    answer = await bench.read(after="a", freshness="service")
+
+    assert (answer.stale, answer.reason) == (True, "it may have changed while its pages were listed")
+    assert [row.id for row in answer.page.items] == ["b", "c"]

@@ -7,10 +7,10 @@ import pytest
 
 from pubkeep.errors import NotAllowed, NotFound
 from pubkeep.model import EventKind, NodeChange, NodeKey, Traits
-from pubkeep.questions import SearchRequest
+from pubkeep.questions import NodeFilter, SearchRequest
 from pubkeep.sync.jobs import Job
 from tests.daemon.cache.conftest import Bench
-from tests.daemon.cache.service import KEY
+from tests.daemon.cache.service import KEY, wire
 
 
 async def verified(bench: Bench, *, repair: bool) -> tuple[object, object, object]:
@@ -217,3 +217,29 @@ async def test_what_one_caller_was_refused_is_not_shown_to_the_next(bench: Bench
     for freshness in ("cache", "quick", "auto"):
         with pytest.raises(NotAllowed):
             await bench.read(freshness=freshness)
+
+
+@pytest.mark.parametrize("options", [{"max": 2}, {"ids": ("b",)}], ids=("the newest", "by id"))
+async def test_pages_do_not_end_with_something_older_than_a_caller_was_shown_meanwhile(
+    bench: Bench, options: dict[str, object]
+) -> None:
+    await bench.cache.forget(NodeFilter(node=KEY.node), [KEY.account])
+    bench.service.page = 2
+    shown: list[str] = []
+
+    async def second_page() -> None:
+        bench.service.items_held["b"] = "newer"  # the first page had the older one; its event is late
+        answer = await bench.read(freshness="service", format="json", **options)
+        shown.extend(row.title for row in answer.page.items if row.id == "b")
+
+    async def first_page() -> None:
+        bench.service.between = second_page
+
+    bench.service.between = first_page
+    await bench.synchronise()
+    after = await bench.state()
+
+    assert shown == ["newer"]
+    assert after == ("cache", [("a", "1"), ("b", "newer"), ("c", "3")])
+    bench.service.tell(wire("b", "newer"))
+    await bench.settled()

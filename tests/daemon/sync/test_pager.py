@@ -178,3 +178,26 @@ def test_ten_thousand_items_are_walked_to_the_end() -> None:
 
     assert pager.doubt(()) == ""
     assert len(pager.ids) == 10_000
+
+
+@pytest.mark.parametrize("index", [99, 101])
+def test_a_page_that_does_not_begin_where_the_one_before_it_ended_proves_nothing(index: int) -> None:
+    pager = Pager(paged=True, max_items=1000)
+
+    pager.take(listing(pager.query(), names(0, 100), Rsm("a", "b", 0, 150)))
+    pager.take(listing(pager.query(), names(100, 150), Rsm("c", "d", index, 150)))
+
+    assert pager.query() is None
+    assert pager.doubt(()) == "items changed their places without a notification"
+    assert pager.doubt({"i3"}) == ""  # that says what happened
+
+
+@pytest.mark.parametrize("index", [0, -1, None])
+def test_a_service_that_does_not_number_its_pages_is_not_doubted(index: int | None) -> None:
+    pager = Pager(paged=True, max_items=1000)
+
+    for start in (0, 100, 200):
+        pager.take(listing(pager.query(), names(start, start + 100), Rsm("a", f"i{start}", index, 300)))
+
+    assert pager.query() is None
+    assert pager.doubt(()) == ""
