@@ -2,6 +2,7 @@
 """What a person decides about a node: always, never, so many of the newest, so old at most."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -183,3 +184,67 @@ async def test_an_item_that_may_be_old_is_not_taken_for_one_of_the_newest(bench:
     await kept_as(bench, "partial")
 
     assert [row.id for row in (await bench.read(max=2)).page.items] == ["b", "c"]
+
+
+Changed = Callable[[dict[str, str]], object]
+
+UNTOLD: dict[str, tuple[Changed, dict[str, object]]] = {
+    "another value": (lambda held: held.update(c="other"), {"max": 2}),
+    "another value, by id": (lambda held: held.update(c="other"), {"ids": ("c",)}),
+    "another order": (lambda held: held.update(b=held.pop("b")), {"max": 2}),
+    "a new one": (lambda held: held.update(d="4"), {"max": 2}),
+    "a new one, as all are asked for": (lambda held: held.update(d="4"), {"after": "a"}),
+    "one lacking": (lambda held: held.pop("c"), {"max": 2}),
+    "one lacking, by id": (lambda held: held.pop("c"), {"ids": ("c",)}),
+}
+
+
+@pytest.mark.parametrize("case", UNTOLD)
+async def test_an_answer_with_others_than_the_newest_that_are_kept_leaves_a_hole_and_they_are_listed_anew(
+    bench: Bench, case: str
+) -> None:
+    change, options = UNTOLD[case]
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+    holes = bench.cache.statistics([KEY.account]).get("holes", 0)
+
+    change(bench.service.items_held)
+    await bench.read(freshness="service", **options)
+    held = await bench.read(freshness="cache")
+
+    assert bench.cache.statistics([KEY.account])["holes"] == holes + 1
+    assert (held.stale, held.reason) == (True, "the service had changes that it did not tell")
+    await bench.undoubted()
+    newest = await bench.read(max=2, format="json")
+    assert newest.source == "cache"
+    assert [(row.id, row.title) for row in newest.page.items] == list(bench.service.items_held.items())[-2:]
+
+
+@pytest.mark.parametrize(
+    "options", [{"max": 1}, {"max": 2}, {"max": 3}, {"ids": ("c",)}, {"ids": ("a", "x")}, {"after": "a"}]
+)
+async def test_an_answer_with_the_newest_as_they_are_kept_leaves_them_so(
+    bench: Bench, options: dict[str, object]
+) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+    holes, asked = bench.cache.statistics([KEY.account]).get("holes", 0), len(bench.service.asked)
+
+    await bench.read(freshness="service", **options)
+    newest = await bench.read(max=2)
+
+    assert (newest.source, newest.stale) == ("cache", False)
+    assert bench.cache.statistics([KEY.account]).get("holes", 0) == holes
+    assert len(bench.service.asked) == asked + 1
+
+
+@pytest.mark.parametrize(("options", "given"), [({"after": "a"}, ["b", "c"]), ({"before": "a"}, [])])
+async def test_what_is_counted_from_an_item_that_is_not_among_the_newest_is_asked_for(
+    bench: Bench, options: dict[str, object], given: list[str]
+) -> None:
+    await bench.cache.set_policy(KEY, Policy(max_items=2))
+    await kept_as(bench, "partial")
+
+    answer = await bench.read(**options)
+
+    assert (answer.source, answer.stale, [row.id for row in answer.page.items]) == ("service", False, given)
