@@ -47,6 +47,11 @@ class FragileStore(Store):
     after_reading: Callable[[], None] | None = None
     """Happens once, when a page was read and before it is handed over."""
 
+    before_reading: Callable[[], Awaitable[None]] | None = None
+    """Happens once, before a page is read."""
+    after_applying: Callable[[], Awaitable[None]] | None = None
+    """Happens once, when a transaction was committed and before anybody knows."""
+
     after_digests: Callable[[], Awaitable[None]] | None = None
     """Happens once, when digests were read and before they are handed over."""
 
@@ -58,6 +63,9 @@ class FragileStore(Store):
         return found
 
     async def page(self, *arguments: Any, **more: Any) -> Page:
+        if before := self.before_reading:
+            self.before_reading = None
+            await before()
         page = await super().page(*arguments, **more)
         if happen := self.after_reading:
             self.after_reading = None
@@ -79,7 +87,11 @@ class FragileStore(Store):
         if self.fail:
             self.fail = False
             raise self.failure
-        return await super().apply(*arguments, **more)  # type: ignore[arg-type]
+        applied = await super().apply(*arguments, **more)  # type: ignore[arg-type]
+        if happen := self.after_applying:
+            self.after_applying = None
+            await happen()
+        return applied
 
 
 class Bench:

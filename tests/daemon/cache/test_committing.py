@@ -9,7 +9,7 @@ import pytest
 
 from pubkeep.errors import NotAllowed
 from pubkeep.model import EventKind, WireItem
-from pubkeep.questions import NodeFilter
+from pubkeep.questions import Answer, NodeFilter
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY, PUBSUB
 from tests.daemon.cache.stage import Stage, play
@@ -129,3 +129,32 @@ def test_a_node_that_is_taken_up_while_it_is_forgotten_a_second_time_stays() -> 
         await stage.close()
 
     play(scene)
+
+
+@pytest.mark.parametrize("freshness", ["auto", "cache"])
+async def test_a_page_that_is_read_before_its_transaction_is_taken_over_is_read_again(
+    bench: Bench, freshness: str
+) -> None:
+    begun, committed, read = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    answers: list[asyncio.Task[Answer]] = []
+
+    async def ask() -> None:
+        answers.append(asyncio.create_task(bench.read(max=2, freshness=freshness)))
+        await begun.wait()
+
+    async def begin() -> None:
+        begun.set()
+        await committed.wait()
+
+    async def hold() -> None:
+        committed.set()
+        await read.wait()
+
+    bench.service.items_held["d"] = "untold"
+    bench.service.between = ask  # the listing that has d comes after it
+    bench.store.before_reading, bench.store.after_applying, bench.store.after_reading = begin, hold, read.set
+    await bench.synchronise()
+    answer = await answers[0]
+
+    assert (answer.source, answer.reason) == ("cache", "")
+    assert ([row.id for row in answer.page.items], answer.page.index, answer.page.count) == (["c", "d"], 2, 4)
