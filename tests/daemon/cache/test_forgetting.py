@@ -2,10 +2,13 @@
 """What nobody wants any more goes whole: its rows, its subscription; or it stays, and stays true."""
 
 import asyncio
+import gc
+import warnings
 
 import pytest
 
 from pubkeep.errors import Cancelled, StorageFull
+from pubkeep.model import NodeKey
 from pubkeep.questions import NodeFilter
 from tests.daemon.cache.scripted import LATE
 from tests.daemon.cache.service import KEY
@@ -49,12 +52,13 @@ def test_what_cannot_be_dropped_nor_put_off_is_synchronised_as_it_was_to_be() ->
     play(scene)
 
 
+@pytest.mark.parametrize("key", [OTHER, KEY], ids=["of no analyser", "of an analyser that has seen nothing of it"])
 @pytest.mark.parametrize("after", [0.0, 3.5 * LATE], ids=["before it began", "while it is listed"])
-def test_a_synchronisation_that_is_cancelled_leaves_no_node_that_nobody_wanted(after: float) -> None:
+def test_a_synchronisation_that_is_cancelled_before_anything_came_leaves_no_node(after: float, key: NodeKey) -> None:
     async def scene() -> None:
-        stage = Stage(OTHER)
+        stage = Stage(key)
         await stage.enter("unknown")
-        job = await stage.cache.synchronise(OTHER)
+        job = await stage.cache.synchronise(key)
         await asyncio.sleep(after)
         assert stage.service.subscribed is bool(after)
 
@@ -65,5 +69,22 @@ def test_a_synchronisation_that_is_cancelled_leaves_no_node_that_nobody_wanted(a
         assert stage.cache.get_nodes(NodeFilter(), [KEY.account]) == []
         assert not stage.service.subscribed
         await stage.close()
+
+    play(scene)
+
+
+def test_what_is_put_off_until_a_session_and_never_begins_leaves_no_trace() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        stage.cut()
+
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            stage.connect()
+            await stage.close()
+            gc.collect()
+
+        assert [str(each.message) for each in warned] == []
 
     play(scene)

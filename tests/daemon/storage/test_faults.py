@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from pubkeep.clock import Clock
-from pubkeep.errors import Failed
+from pubkeep.errors import Failed, UnknownObject
+from pubkeep.model import NodeRecord, NodeState
 from pubkeep.storage.store import Store
+from tests.daemon.storage.conftest import KEY
 
 _WRITES = """
 import asyncio, sys
@@ -134,3 +136,15 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Failed, match="damaged"):
         await Store.open(path, Clock())
+
+
+async def test_what_belongs_to_an_account_that_was_removed_meanwhile_is_refused_and_no_fault(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    (account,) = await store.accounts()
+    await store.remove_account(account.number)
+
+    with pytest.raises(UnknownObject, match="removed meanwhile"):
+        await store.save_node(NodeRecord(0, KEY, NodeState.STALE))
+
+    assert caplog.records == []

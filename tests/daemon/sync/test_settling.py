@@ -7,9 +7,13 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from pubkeep.clock import CLOCKS_DIFFER
+from pubkeep.config import CacheSettings
 from pubkeep.model import WireItem
+from tests.daemon.cache.scripted import LATE
 from tests.daemon.cache.service import KEY, PUBSUB
 from tests.daemon.cache.stage import AT_ONCE, QUIET, Stage, play
+
+FAN_OUT = CacheSettings().fan_out
 
 
 def bare(item_id: str) -> WireItem:
@@ -101,6 +105,31 @@ def test_an_item_that_was_told_without_its_payload_and_is_not_there_leaves_a_hol
 
         assert stage.sent() == "ids d, subscriptions, items"
         assert (stage.explained()["state"], await stage.held()) == ("synced", "abc")
+        await stage.close()
+
+    play(scene)
+
+
+def test_what_came_after_an_item_and_is_not_behind_it_any_more_is_asked_for() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        stage.service.sent.clear()
+
+        stage.service.notify(items=(stage.service.item("c", "2"),))  # published again: nobody knows whether it moved
+        for later in "de":  # far enough apart to stand in no doubt, and in the way of the listing that was due
+            await asyncio.sleep(FAN_OUT + LATE / 2)
+            stage.service.items_held[later] = "new"
+            stage.service.notify(items=(stage.service.item(later, "new"),))
+        await asyncio.sleep(2 * LATE)
+        assert (await stage.held(), stage.sent()) == ("abcde", "newest 2, newest 2")
+        stage.service.sent.clear()
+
+        del stage.service.items_held["d"]  # without a word
+        await asyncio.sleep(QUIET)
+
+        assert stage.sent() == "newest 2, ids d, newest 2, subscriptions, items"
+        assert (stage.explained()["state"], await stage.held()) == ("synced", "abce")
         await stage.close()
 
     play(scene)

@@ -133,6 +133,23 @@ def test_a_delayed_event_is_marked(inner: str) -> None:
     assert event.delayed
 
 
+@pytest.mark.parametrize(
+    ("stamp", "said_at"),
+    [
+        pytest.param("stamp='2003-12-13T23:58:37Z'", 1071359917_000000, id="UTC"),
+        pytest.param("stamp='2003-12-14T01:58:37.5+02:00'", 1071359917_500000, id="another zone"),
+        pytest.param("stamp='2003-12-13T23:58:37'", 1071359917_000000, id="without zone"),
+        pytest.param("stamp='0001-01-01T00:00:00+14:00'", -62135647200_000000, id="the earliest"),
+        pytest.param("stamp='yesterday'", 0, id="no moment"),
+        pytest.param("", 0, id="none"),
+    ],
+)
+def test_the_moment_of_a_delayed_event_is_that_of_its_stamp(stamp: str, said_at: int) -> None:
+    (event,) = events(ITEM, beside=f"<delay xmlns='urn:xmpp:delay' {stamp}/>")
+
+    assert (event.delayed, event.said_at) == (True, said_at)
+
+
 def test_the_collection_that_brought_an_event_is_named() -> None:
     header = "<headers xmlns='http://jabber.org/protocol/shim'><header name='Collection'>blogs</header></headers>"
 
