@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pubkeep.cache.order import Order
 from pubkeep.config import CacheSettings
 from pubkeep.model import Traits
 
@@ -25,6 +26,8 @@ class Link:
     """The traits as they are stored."""
     read_at: float = float("-inf")
     """When one of its nodes was last read."""
+    taught: str = ""
+    """The order that one overwrite showed."""
     events: int = 0
     """Items that its notifications showed since the start."""
 
@@ -46,6 +49,16 @@ class Link:
     def learn(self, **shown: Any) -> None:
         """The service showed something of itself."""
         self.traits = replace(self.traits, **shown)
+
+    def teach(self, order: Order) -> None:
+        """An overwrite showed this order. It is believed when a second one shows the same.
+
+        One may have been no overwrite: an item that went without a word and was published anew looks like one that
+        moved.
+        """
+        if order == self.taught:
+            self.learn(order=order)
+        self.taught = order
 
     def show(self, ways: Iterable[str]) -> None:
         """Its answers showed that these ways of asking work (Traits)."""

@@ -50,7 +50,7 @@ class Settler(Part):
             stands = False
         order = node.settle.lesson.learnt(self._clock.boottime(), node.settle.fan_out)
         if order and stands and not node.link.order:
-            node.link.learn(order=order)
+            node.link.teach(order)
 
     async def _ids(self, node: Node, ids: list[str]) -> None:
         same = node.unended()

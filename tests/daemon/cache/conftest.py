@@ -133,7 +133,11 @@ class Bench:
                 await asyncio.sleep(0.01)
 
     async def ordered(self) -> None:
-        """Wait until the service has shown which order it keeps, and had time to tell otherwise."""
+        """The service shows twice which order it keeps, and has the time to tell otherwise: now it has c, a, b."""
+        for item_id in ("a", "b"):
+            self.service.publish_elsewhere(item_id, "moved")
+            await self.settled()
+            await asyncio.sleep(2 * FAN_OUT)
         async with asyncio.timeout(30):
             while self.cache.explain(KEY)["order"] == "unknown":
                 await asyncio.sleep(0.01)

@@ -8,6 +8,7 @@ import pytest
 
 from pubkeep.cache.order import Lesson
 from pubkeep.model import EventKind
+from pubkeep.sync.syncing import RESUBSCRIBE
 from tests.daemon.cache.scripted import LATE
 from tests.daemon.cache.service import KEY
 from tests.daemon.cache.stage import AT_ONCE, QUIET, Stage, play
@@ -93,10 +94,11 @@ def test_what_may_not_have_been_there_takes_back_all_that_was_seen() -> None:
 
 
 async def overwritten(stage: Stage) -> None:
-    """The service tells that b has another payload, and keeps it at the end; here, it may have been made anew."""
-    del stage.service.items_held["b"]
-    stage.service.items_held["b"] = "other"
-    stage.service.notify(items=(stage.service.item("b", "other"),))
+    """The service tells that the second one is another, and keeps it at the end; here, it may have been made anew."""
+    name = list(stage.service.items_held)[1]
+    del stage.service.items_held[name]
+    stage.service.items_held[name] = "other"
+    stage.service.notify(items=(stage.service.item(name, "other"),))
     await asyncio.sleep(AT_ONCE)
 
 
@@ -128,19 +130,24 @@ KEPT_FROM_US = hole, unsubscribed, another_session
 
 
 async def order_after(*happen: Happen) -> object:
-    """What is believed of the order when this has happened, and all is quiet."""
+    """What is believed of the order when this has happened twice, and all is quiet."""
     stage = Stage(KEY)
     await stage.enter("synced")
-    for each in happen:
-        await each(stage)
-    await asyncio.sleep(QUIET)
+    for held in ("acb", "abc"):
+        assert stage.explained()["order"] == "unknown"  # one alone shows nothing
+        stage.clock.slept += RESUBSCRIBE
+        await stage.synchronise()
+        for each in happen:
+            await each(stage)
+        await asyncio.sleep(QUIET)
+        await stage.synchronise()
+        assert (stage.explained()["state"], await stage.held()) == ("synced", held)
     order = stage.explained()["order"]
-    assert (stage.explained()["state"], await stage.held()) == ("synced", "acb")
     await stage.close()
     return order
 
 
-def test_an_overwrite_of_what_surely_was_there_shows_the_order() -> None:
+def test_two_overwrites_of_what_surely_was_there_show_the_order() -> None:
     async def scene() -> None:
         assert await order_after(overwritten) == "publish"
 
@@ -158,6 +165,9 @@ def test_an_overwritten_item_that_is_not_among_the_newest_shows_the_order_in_a_l
         await asyncio.sleep(QUIET)
 
         assert stage.sent() == "newest 2, subscriptions, items, subscriptions"
+        stage.service.items_held["a"] = "another"
+        stage.service.notify(items=(stage.service.item("a", "another"),))
+        await asyncio.sleep(QUIET)
         assert (stage.explained()["order"], await stage.held()) == ("creation", "abc")
         await stage.close()
 
