@@ -29,10 +29,11 @@ class Place:
         self.backend, self.service = backend, service
 
     async def learn(self) -> None:
-        """An overwrite shows the order, and the next list what the service makes of a wish for another."""
-        await self.service.publish("i5", "overwritten")
-        await self.backend.settled(JID, NODE)
-        await self.backend.synchronise(JID, NODE)
+        """Two overwrites show the order, and the next list what the service makes of a wish for another."""
+        for item_id in ("i7", "i5"):
+            await self.service.publish(item_id, "overwritten")
+            await self.backend.settled(JID, NODE)
+            await self.backend.synchronise(JID, NODE)
         async with asyncio.timeout(30):
             while self.explain()["order"] == "unknown":
                 await asyncio.sleep(0.02)

@@ -26,8 +26,8 @@ async def test_the_last_modified_are_asked_for_where_the_list_is_by_creation(ser
         before = await there.backend.read(JID, NODE, order="modification", before="i5", max=2)
         own = await there.backend.read(JID, NODE, order="creation", max=2)
 
-        assert newest == ["i318", "i319", "i5"]
-        assert [row.id for row in before.page.items] == ["i318", "i319"]
+        assert newest == ["i319", "i7", "i5"]
+        assert [row.id for row in before.page.items] == ["i319", "i7"]
         assert (own.source, [row.id for row in own.page.items]) == ("cache", ["i318", "i319"])
 
 

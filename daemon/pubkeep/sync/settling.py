@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Asking again for what the settle rule left in doubt (cache/settle.py): ids by id, the order by the newest."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.barrier import barrier
@@ -129,8 +129,11 @@ class Settler(Part):
             gone = [each for each in held[first:] if each not in shown and each not in asked]
             for each in ids:  # where it did not pass those behind it that came later, they went
                 if each in shown and each in digests:
-                    later = node.settle.named_after(each).difference(shown, asked)
-                    gone += [other for other in held[held.index(each) + 1 :] if other in later] if later else []
+                    behind = held[held.index(each) + 1 :]
+                    later = set(self._came_later(node, each, behind)).difference(shown, asked)
+                    gone += [other for other in behind if other in later] if later else []
+            if len(gone) > HEAD:
+                return
             if len(listing.items) < number:
                 gone = [each for each in held if each not in shown]  # there are no more
             doubtful = dict.fromkeys([*gone, *(item.id for item in changed if item.id in digests)])
@@ -160,6 +163,13 @@ class Settler(Part):
             return False
         await client.items(node.key, ItemsQuery(max_items=number), take)
         return fits
+
+    @staticmethod
+    def _came_later(node: Node, item_id: str, behind: Collection[str]) -> Collection[str]:
+        """Ids that came later than an item: all behind it, if a list showed it there since its last event."""
+        last = node.settle.last_event(item_id)
+        listed = node.proof is not None and (last is None or last.at < node.proof.verified_at)
+        return behind if listed else node.settle.named_after(item_id)
 
     async def _place(self, node: Node, same: Valid, listing: Listing, head: list[str]) -> None:
         """Move these ids to the end, in this order."""
