@@ -341,9 +341,9 @@ class World:
     def _verified(self) -> dict[NodeKey, float]:
         """When each node was last proved."""
         nodes = self.cache.get_nodes(NodeFilter(), list(self.networks))
-        moments = {record.key: self.moment(record.verified_at) for record, _ in nodes}
-        now = self.clock.boottime()  # what seems to come was before somebody set the clock back
-        return {key: moment for key, moment in moments.items() if moment <= now}
+        if self.clock.shifted:
+            return {}  # nobody knows by which clock it was told
+        return {record.key: self.moment(record.verified_at) for record, _ in nodes}
 
     def _compare(self, key: NodeKey, since: float, when: str) -> None:
         """What is held is what the service has, but for what nobody told since then."""

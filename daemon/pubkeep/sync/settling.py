@@ -130,7 +130,8 @@ class Settler(Part):
             for each in ids:  # where it did not pass those behind it that came later, they went
                 if each in shown and each in digests:
                     behind = held[held.index(each) + 1 :]
-                    later = set(self._came_later(node, each, behind)).difference(shown, asked)
+                    stayed = not sure.intersection(behind).isdisjoint(head[head.index(each) :])
+                    later = set(behind if stayed else self._came_later(node, each, behind)).difference(shown, asked)
                     gone += [other for other in behind if other in later] if later else []
             if len(gone) > HEAD:
                 return
