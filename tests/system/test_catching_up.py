@@ -28,17 +28,16 @@ class Place:
     def __init__(self, backend: Backend, service: Remote) -> None:
         self.backend, self.service = backend, service
 
-    async def learn(self) -> None:
-        """Two overwrites show the order, and the next list what the service makes of a wish for another."""
-        for item_id in ("i7", "i5"):
-            await self.service.publish(item_id, "overwritten")
-            await self.backend.settled(JID, NODE)
-            await self.backend.synchronise(JID, NODE)
-        async with asyncio.timeout(30):
-            while self.explain()["order"] == "unknown":
-                await asyncio.sleep(0.02)
+    async def learn(self) -> list[str]:
+        """Overwrites show the order, and the next list what the service makes of a wish for another.
+
+        Returns what was overwritten, the last one last.
+        """
+        last = await self.service.overwrite(lambda: self.explain()["order"] != "unknown")
+        await self.backend.synchronise(JID, NODE)
         await self.backend.synced(JID, NODE)
         await self.service.asked()
+        return last
 
     @asynccontextmanager
     async def away(self) -> AsyncIterator[None]:

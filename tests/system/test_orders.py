@@ -20,14 +20,15 @@ async def ids(there: Place, **options: object) -> list[str]:
 @pytest.mark.parametrize("version", ["order0", "order1"])
 async def test_the_last_modified_are_asked_for_where_the_list_is_by_creation(server: Server, version: str) -> None:
     async with place(server, "creation", version) as there:
-        await there.learn()
+        overwritten = await there.learn()
 
         newest = await ids(there, order="modification", max=3)
-        before = await there.backend.read(JID, NODE, order="modification", before="i5", max=2)
+        before = await there.backend.read(JID, NODE, order="modification", before=overwritten[-1], max=2)
         own = await there.backend.read(JID, NODE, order="creation", max=2)
 
-        assert newest == ["i319", "i7", "i5"]
-        assert [row.id for row in before.page.items] == ["i319", "i7"]
+        modified = ["i317", "i318", "i319", *overwritten]
+        assert newest == modified[-3:]
+        assert [row.id for row in before.page.items] == modified[-3:-1]
         assert (own.source, [row.id for row in own.page.items]) == ("cache", ["i318", "i319"])
 
 

@@ -51,8 +51,9 @@ class Lesson:
         return self._shown_at + fan_out if self._shown else None
 
     def learnt(self, now: float, fan_out: float) -> Order | None:
-        """What holds now, once."""
+        """What holds now, once for each overwrite."""
         if self._shown is None or now < self._shown_at + fan_out:
             return None
-        shown, self._shown = self._shown, None
+        shown = self._shown
+        self.drop()
         return shown
