@@ -160,6 +160,7 @@ class Applier(Committer):
         node.changed()
         if not event.delayed:
             await self.write(node, same, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
+            await self.trim(node, same)
 
     @staticmethod
     def _news(node: Node, event: NodeEvent) -> bool:
@@ -356,6 +357,9 @@ class Applier(Committer):
         """What was confirmed and cannot be stored is a hole, as any other change."""
         try:
             await self.write(node, valid, items, removals=removals, moves=moves)
+            await self.trim(node, valid)
+            if node.hole:
+                self.verify(node)
         except PubkeepError:
             node.punch("what you changed could not be stored")
             self.verify(node)

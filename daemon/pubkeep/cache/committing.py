@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.model import Applied, NewItem, NodeChange, NodeRecord
+from pubkeep.model import Applied, Copy, NewItem, NodeChange, NodeRecord
 
 Listener = Callable[[NodeChange], None]
 Transaction = Callable[[NodeRecord], Awaitable[Applied]]
@@ -76,6 +76,22 @@ class Committer(Part):
 
             if (applied := await self.commit(node, valid, store)) is not None:
                 self.tell_items(node, applied)
+
+    async def trim(self, node: Node, valid: Valid) -> None:
+        """Where the service keeps so many items only, the oldest went when the last one came, told or not.
+
+        Where nobody knows which are its oldest, that is a hole.
+        """
+        surplus = node.record.items - node.keeps if node.keeps and node.record.copy is Copy.WHOLE else 0
+        if surplus <= 0:
+            return
+        if node.link.order != "publish" and node.keeps > 1:
+            node.punch(f"the service keeps {node.keeps} items, and nobody told which ones went")
+            return
+        oldest = list(await self._store.digests(node.record.number))[:surplus]
+        for item_id in oldest:
+            node.settle.event(item_id, None, self._clock.boottime(), own=True)
+        await self.write(node, valid, [], removals=oldest)
 
     async def save(self, node: Node, valid: Valid | None = None, **changes: object) -> None:
         """Write the node's own row, and tell that its state changed; without `valid` no verdict of later is undone."""

@@ -93,6 +93,8 @@ class Node:
     policy: Policy = field(default_factory=Policy)
     told: frozenset[str] = frozenset()
     """Kinds of change that meta-data or configuration promise to tell (traits.py)."""
+    keeps: int = 0
+    """How many items the service keeps of it, where we may know that: the oldest go in silence on Prosody."""
     described_epoch: int = -1
     """The epoch in which the node's meta-data were read."""
     older: bool = True

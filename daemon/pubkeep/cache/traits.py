@@ -7,7 +7,7 @@ read. What a service was believed to tell and kept to itself once is untold for 
 
 from collections.abc import Mapping
 
-from pubkeep.model import NodeKey
+from pubkeep.model import FieldValue, NodeKey
 
 KINDS = (
     "retract",
@@ -28,30 +28,29 @@ transit: a notification lost between the service and our server while both ends 
 _TRUE = ("1", "true")
 
 
-def told(key: NodeKey, metadata: Mapping[str, str], configuration: Mapping[str, str]) -> frozenset[str]:
+def told(key: NodeKey, metadata: Mapping[str, str], configuration: Mapping[str, FieldValue]) -> frozenset[str]:
     """What is promised of this node.
 
     Args:
         metadata: of disco#info (XEP-0060 5.4), with the hints of XEP-0460, whose field is spelt `alway-notify` in
             its schema and `always-notify` in its text.
-        configuration: the node's form (XEP-0060 8.2.1) where we may read it, else empty.
+        configuration: the node's form (XEP-0060 8.2.1) where we may read it, else empty. What it promises to tell is
+            not believed: ejabberd tells nobody that a node of PEP is deleted, Prosody no change of configuration.
     """
     kinds: set[str] = set()
     if hint(metadata, "always-notify") or hint(metadata, "alway-notify"):
         kinds |= {"retract", "purge", "trim"}
-    if configuration:
-        promised = {
-            "retract": "pubsub#notify_retract",
-            "delete": "pubsub#notify_delete",
-            "configuration": "pubsub#notify_config",
-            "mute": "pubsub#deliver_notifications",
-        }
-        kinds |= {kind for kind, name in promised.items() if configuration.get(name) in _TRUE}
-        if configuration.get("pubsub#item_expire", "") in ("", "0"):
-            kinds.add("expiry")
+    if configuration and configuration.get("pubsub#item_expire", "") in ("", "0"):
+        kinds.add("expiry")
     if key.is_own_pep:
         kinds |= {"access", "item-access", "transit"}  # it is ours, and no other server is on the way
     return frozenset(kinds)
+
+
+def keeps(configuration: Mapping[str, FieldValue]) -> int:
+    """How many items the service keeps of a node (pubsub#max_items, XEP-0060 16.4.4); 0 where it does not say."""
+    number = configuration.get("pubsub#max_items", "")
+    return int(number) if isinstance(number, str) and number.isdecimal() and len(number) < 10 else 0
 
 
 def untold(key: NodeKey, promised: frozenset[str], revoked: frozenset[str]) -> tuple[str, ...]:

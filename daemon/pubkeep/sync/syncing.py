@@ -140,7 +140,7 @@ class Syncer(Part):
         return known
 
     async def _learn(self, node: Node, client: PubSubClient) -> None:
-        """What disco#info shows of the service, and of the node in this epoch."""
+        """What disco#info shows of the service and of the node, and its configuration, if it is ours, in this epoch."""
         link = node.link
         if link.features is None:
             try:
@@ -153,18 +153,21 @@ class Syncer(Part):
                     link.learn(fan_out=0.0, order="publish", shown=link.traits.shown | {PAYLOADS})
             if link.traits.rsm is None:
                 link.learn(rsm=RSM in link.features)
-        if METADATA not in link.features or node.described_epoch == link.epoch:
+        described, ours = METADATA in link.features, node.key.is_own_pep
+        if not (described or ours) or node.described_epoch == link.epoch:
             return
         epoch = link.epoch
         try:
-            info = await client.info(node.key.service, node.key.node)
+            metadata = (await client.info(node.key.service, node.key.node)).metadata if described else {}
+            ours = ours or node.key.account in metadata.get("pubsub#owner", "").split()
+            form = await client.configuration(node.key) if ours else {}
         except (NotFound, NotAllowed, Refused, NotSupported):
             return  # the listing will say more
         node.described_epoch = epoch
-        node.told = traits.told(node.key, info.metadata, {})
-        if traits.dynamic(info.metadata):
+        node.told, node.keeps = traits.told(node.key, metadata, form), traits.keeps(form)
+        if traits.dynamic(metadata):
             raise NotSupported(f"{node.key.node} at {node.key.service}: its items differ from reader to reader")
-        title = info.metadata.get("pubsub#title", "")
+        title = metadata.get("pubsub#title", "")
         if title != node.record.title:
             await self._applier.save(node, always, title=title)
 
