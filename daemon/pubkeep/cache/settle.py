@@ -264,11 +264,6 @@ class Settle:
         """The ids that events named at or after this moment."""
         return frozenset(item_id for item_id, said in self._named.items() if said.at >= moment)
 
-    def named_after(self, item_id: str) -> frozenset[str]:
-        """The ids whose last event came after that of this one, or of all, if none came for it lately."""
-        ids = list(self._named)
-        return frozenset(ids[ids.index(item_id) + 1 :] if item_id in self._named else ids)
-
     def placed_ids(self, moment: float) -> frozenset[str]:
         """The ids that events put at the end of the order at or after this moment."""
         return frozenset(item_id for item_id, said in self._named.items() if said.at >= moment and said.placed)

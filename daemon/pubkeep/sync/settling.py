@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Asking again for what the settle rule left in doubt (cache/settle.py): ids by id, the order by the newest."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.barrier import barrier
@@ -127,12 +127,10 @@ class Settler(Part):
             sure = shown - asked
             first = next((at for at, each in enumerate(held) if each in sure), len(held))
             gone = [each for each in held[first:] if each not in shown and each not in asked]
-            for each in ids:  # where it did not pass those behind it that came later, they went
-                if each in shown and each in digests:
-                    behind = held[held.index(each) + 1 :]
-                    stayed = not sure.intersection(behind).isdisjoint(head[head.index(each) :])
-                    later = set(behind if stayed else self._came_later(node, each, behind)).difference(shown, asked)
-                    gone += [other for other in behind if other in later] if later else []
+            for each in (item_id for item_id in ids if item_id in shown and item_id in digests):
+                behind = held[held.index(each) + 1 :]
+                if not sure.intersection(behind).isdisjoint(head[head.index(each) :]):  # it passed none of them
+                    gone += [other for other in behind if other not in shown and other not in asked]
             if len(gone) > HEAD:
                 return
             if len(listing.items) < number:
@@ -164,13 +162,6 @@ class Settler(Part):
             return False
         await client.items(node.key, ItemsQuery(max_items=number), take)
         return fits
-
-    @staticmethod
-    def _came_later(node: Node, item_id: str, behind: Collection[str]) -> Collection[str]:
-        """Ids that came later than an item: all behind it, if a list showed it there since its last event."""
-        last = node.settle.last_event(item_id)
-        listed = node.proof is not None and (last is None or last.at < node.proof.verified_at)
-        return behind if listed else node.settle.named_after(item_id)
 
     async def _place(self, node: Node, same: Valid, listing: Listing, head: list[str]) -> None:
         """Move these ids to the end, in this order."""
