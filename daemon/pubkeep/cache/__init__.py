@@ -10,6 +10,7 @@ The face
 
 What is known
 * known.py       nodes in memory: proofs, holes, doubts; `synced` is computed here
+* chosen.py      which of them a filter chooses
 * links.py       the way to each service: its epoch, when it was heard, what it showed of itself
 * barrier.py     one round trip behind which all that was told is here
 * access.py      whether a node may be read: refusals and answers out of order

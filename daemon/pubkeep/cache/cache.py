@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from pubkeep.cache.adopting import Adopter
 from pubkeep.cache.applying import Applier
+from pubkeep.cache.chosen import analyser_of, matches, type_of
 from pubkeep.cache.committing import Listener
 from pubkeep.cache.known import Known, Node
 from pubkeep.cache.nodes import Nodes
@@ -199,6 +200,7 @@ class Cache(Part):
         states = [self._known.state(node) for node in nodes]
         return replace(
             result,
+            items=tuple(row for row in result.items if self._readable(NodeKey(row.account, row.service, row.node))),
             incomplete=sum(state is not NodeState.SYNCED for state in states),
             stale=sum(
                 state in (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING) and node.record.items > 0
@@ -211,7 +213,7 @@ class Cache(Part):
     ) -> tuple[list[ItemRow], list[str]]:
         """The items held, and the URIs of those that are not (or that are of nobody's account here)."""
         parsed = [parse_item_uri(uri) for uri in uris]
-        visible = [index for index, (key, _) in enumerate(parsed) if key.account in accounts]
+        visible = [index for index, (key, _) in enumerate(parsed) if key.account in accounts and self._readable(key)]
         rows, missing = await self._store.lookup([parsed[i] for i in visible], format=form, extra=extra)
         absent = {visible[index] for index in missing} | set(range(len(uris))).difference(visible)
         return rows, [uri for index, uri in enumerate(uris) if index in absent]
@@ -221,7 +223,7 @@ class Cache(Part):
         return [
             (node.record, state)
             for node in self._known.nodes()
-            if node.key.account in accounts and _matches(where, node, state := self._known.state(node))
+            if node.key.account in accounts and matches(where, node, state := self._known.state(node))
         ]
 
     async def forget(
@@ -352,14 +354,19 @@ class Cache(Part):
 
     def matched(self, analyser: str) -> int:
         """How many nodes this analyser has."""
-        return sum(_analyser(node) == analyser for node in self._known.nodes())
+        return sum(analyser_of(node) == analyser for node in self._known.nodes())
+
+    def _readable(self, key: NodeKey) -> bool:
+        """Whether nobody was refused it; the store hides it when that is committed."""
+        node = self._known.node(key)
+        return node is None or not node.hidden
 
     def _in_scope(self, request: SearchRequest, accounts: Sequence[str]) -> list[Node]:
         return [
             node
             for node in self._known.nodes()
             if node.key.account in accounts
-            and (not request.types or _type(node) in request.types)
+            and (not request.types or type_of(node) in request.types)
             and (not request.nodes or node.key.node in request.nodes or node_uri(node.key) in request.nodes)
         ]
 
@@ -370,29 +377,3 @@ async def _quietly(work: Work) -> None:
         await work()
     except PubkeepError as error:
         log.warning("put off until the next session: %s", error)
-
-
-def _analysis(node: Node) -> Analysis:
-    return node.record.analysis or Analysis("", "")
-
-
-def _type(node: Node) -> str:
-    return _analysis(node).type
-
-
-def _analyser(node: Node) -> str:
-    return _analysis(node).name
-
-
-def _matches(where: NodeFilter, node: Node, state: NodeState) -> bool:
-    key = node.key
-    return (
-        where.account in ("", key.account)
-        and where.service in ("", key.service)
-        and where.node in ("", key.node)
-        and key.node.startswith(where.node_prefix)
-        and where.type in ("", _type(node))
-        and where.state in ("", state)
-        and where.analyser in ("", _analyser(node))
-        and (not where.since or node.record.sequence > where.since)
-    )

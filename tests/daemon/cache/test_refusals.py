@@ -10,6 +10,7 @@ from pubkeep.cache.access import Access
 from pubkeep.errors import NotAllowed, NotFound, Unavailable
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY
+from tests.daemon.cache.stage import Stage, play
 
 
 async def hidden(bench: Bench) -> None:
@@ -153,3 +154,22 @@ def test_a_service_that_answers_in_order_refused_last_what_it_refuses() -> None:
 
     assert access.refused(asked_at=9.0, now=11.0, fan_out=0.0)
     assert access.shown(sent_at=9.5)
+
+
+def test_what_was_refused_is_not_found_though_that_cannot_be_stored() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        uris = [row.uri for row in (await stage.read("cache")).page.items]
+        stage.disk.failing["any"] = 1000
+
+        stage.service.error = NotAllowed("access is not allowed")
+        await stage.synchronise()
+
+        rows, missing = await stage.cache.lookup(uris, [KEY.account], "json", extra=False)
+        assert (await stage.held(), await stage.found()) == ("abc", "")
+        assert (rows, missing) == ([], uris)
+        stage.disk.failing.clear()
+        await stage.close()
+
+    play(scene)
