@@ -200,7 +200,6 @@ class Cache(Part):
         states = [self._known.state(node) for node in nodes]
         return replace(
             result,
-            items=tuple(row for row in result.items if self._readable(NodeKey(row.account, row.service, row.node))),
             incomplete=sum(state is not NodeState.SYNCED for state in states),
             stale=sum(
                 state in (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING) and node.record.items > 0
