@@ -77,6 +77,8 @@ class CacheSettings:
     """Share of all nodes listed anew each day, read or not; 0: none."""
     max_items: int = setting(200_000, 100, 10_000_000)
     """Items of one node: beyond, it is not kept whole."""
+    catch_up: int = setting(200, 10, 10_000_000)
+    """Items from which on a few requests may prove a node after an interruption, instead of a list of all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ then the kind `edit` is untold until the next listing of the whole node, and the
 shows edits, ids and the newest items still show what came and went; the copy is stale until its contents are proved, in
 order of use.
 
-Whatever does not fit exactly proves nothing, and the node is listed whole.
+Whatever does not fit exactly proves nothing, and the node is listed whole. So is, at once, one of less than `catch_up`
+items (config.py): that costs no more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,8 +29,6 @@ from pubkeep.sync.listing import MOVED_AWAY, Lister, Outcome
 from pubkeep.sync.proofs import TABLE, Proves, Way, of_ids
 from pubkeep.sync.strategies import OVERLAP, TRIES, Shown
 
-WORTH_IT = 200
-"""Items; a smaller node is listed whole in one answer that costs no more."""
 COUNTED = 4 * OVERLAP
 """So many of the newest are asked for with the number of all, before all ids are."""
 UNREAD = 600.0
@@ -64,7 +63,7 @@ class CatchUp(Part):
         proof, link, now = node.proof, node.link, self._clock.boottime()
         if node.hole or node.hidden or node.settle.unsettled() or node.record.copy is not Copy.WHOLE:
             return False
-        if node.record.items < WORTH_IT or (proof is not None and proof.epoch == link.epoch):
+        if node.record.items < self._settings.catch_up or (proof is not None and proof.epoch == link.epoch):
             return False
         if strategies.uses(link, Way.ARCHIVE) and Way.ARCHIVE in link.traits.shown:
             return bool(node.record.verified_at)

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pubkeep.config import CacheSettings
 from pubkeep.model import ItemsQuery
 from pubkeep.sync import fitting
-from pubkeep.sync.catching_up import CONTENTS, HIDDEN_EDIT, WORTH_IT
+from pubkeep.sync.catching_up import CONTENTS, HIDDEN_EDIT
 from pubkeep.sync.strategies import OVERLAP
 from tests.daemon.cache.conftest import Bench, bench
 from tests.daemon.cache.service import KEY
 
 __all__ = ["bench"]
+WORTH_IT = CacheSettings().catch_up
 CHANGES = st.lists(st.tuples(st.sampled_from(["new", "edit", "touch", "retract"]), st.integers(0, 59)), max_size=12)
 
 
@@ -87,6 +89,14 @@ async def test_where_nothing_happened_little_is_asked(large: Bench) -> None:
     asked = await caught_up(large, lambda: None)
 
     assert [query.max_items for query in asked] == [OVERLAP]
+
+
+async def test_a_node_of_less_items_than_catch_up_says_is_listed_at_once(large: Bench) -> None:
+    large.service.items_held = {f"i{n}": str(n) for n in range(WORTH_IT - 1)}
+    await large.synchronise()
+    large.service.asked.clear()
+
+    assert whole(await caught_up(large, lambda: None))
 
 
 async def test_where_much_happened_all_is_listed(large: Bench) -> None:
