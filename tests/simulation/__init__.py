@@ -3,7 +3,7 @@
 
 * loop.py      an event loop whose time jumps to the next timer
 * store.py     the real store, run synchronously in the loop's thread, on a database in memory
-* services.py  what PubSub services hold and answer, truthful or lying (paging.py, refusals.py)
+* services.py  what PubSub services hold and answer, truthful or lying (paging.py, archives.py, refusals.py)
 * network.py   the streams to them: races, losses, cuts
 * history.py   what happened to a node, and all that it may look like
 * watcher.py   who looks on at what goes over them

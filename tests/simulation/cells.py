@@ -22,7 +22,7 @@ EVENTS = {
 SPOILS = ("new session", "hole")
 """What spoils a listing that is under way."""
 UNREACHED: Mapping[str, str] = {
-    "emptied": "no simulated node has ten items",
+    "emptied": "that a long list goes without a word is too rare here",
     "forget some": "simulated posts have no dates",
     "retract x unknown": "of what is not kept nothing is held",
 }
@@ -52,6 +52,7 @@ class Cells(Watcher):
         self._at_cut: dict[NodeKey, str] = {}
         self._subscribed: set[NodeKey] = set()
         self._verifying: list[tuple[Job, str]] = []
+        self._proofs: dict[NodeKey, tuple[object, ...]] = {}
 
     # -- looking -------------------------------------------------------------------------------------
 
@@ -124,12 +125,25 @@ class Cells(Watcher):
             case None if self._proved(key) != self._verified.get(key):
                 self.hit("proved", "syncing")
                 self.hit("proved", self._rest.get(key, "syncing"))
+                self._count_ways(key)
+            case None:
+                self._count_ways(key)
             case NotFound() if not exists:
                 self._hit_listed("absent", key)
             case NotAllowed():
                 self._hit_listed("refused", key)
             case Unavailable() | TimedOut():
                 self._hit_listed("unreachable", key)
+
+    def _count_ways(self, key: NodeKey) -> None:
+        """By which ways of asking the node was proved, where it was proved anew."""
+        found = self._cache().explain(key)
+        by = found.get("proved_by")
+        if isinstance(by, list) and by and not str(found["doubt"]).startswith("contents"):
+            proof = (found["epoch"], found["verified_at"], *by)
+            if proof != self._proofs.get(key):
+                self._proofs[key] = proof
+                self._seen.update(f"proved by {way}" for way in by)
 
     def _proved(self, key: NodeKey) -> int:
         found = self._cache().get_nodes(NodeFilter(key.account, key.service, key.node), [key.account])

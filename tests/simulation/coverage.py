@@ -4,8 +4,9 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from pubkeep.sync.proofs import Way
 from tests.simulation.cells import REQUIRED as CELLS
-from tests.simulation.faults import FAULTS, TRANSIENT, name_of
+from tests.simulation.faults import FAULTS, TRANSIENT, interrupted, name_of
 from tests.simulation.users import DECISIONS
 
 TIMES = 20
@@ -18,7 +19,8 @@ WORKS = ("event", "swap", "save node", "forget node")
 tests/system/test_crash_points.py."""
 REQUIRED = (
     *(f"cell {cell}" for cell in CELLS),
-    *(f"fault {name_of(fault)}" for fault in FAULTS),
+    *(f"fault {name_of(fault)}" for fault in (*FAULTS, interrupted)),
+    *(f"proved by {way}" for way in Way),
     *(f"condition {name}" for name in TRANSIENT),
     *(f"decides {name}" for name in DECISIONS),
     *(f"state {name}" for name in STATES),

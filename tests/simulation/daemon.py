@@ -20,6 +20,8 @@ from tests.simulation.users import Killed
 T = TypeVar("T")
 PATIENT = 40
 """Turns in which what is killed has to end."""
+WORTH_IT = 12
+"""Items from which on a few requests may prove a node again: the others have less."""
 
 
 class Daemon:
@@ -33,6 +35,7 @@ class Daemon:
         self.ending: Callable[[], None] = lambda: None
         self.analysers: Sequence[Mapping[str, Any]] = (ANALYSER,)
         """What the next process has."""
+        self.settings = CacheSettings(catch_up=WORTH_IT)
         self.misparses = False
         """Whether their parsers fail for some items."""
         self._there = {jid: asyncio.Event() for jid in networks}
@@ -63,7 +66,7 @@ class Daemon:
             if jid not in there:
                 await self._add(jid)
         sessions = Sessions(self.networks)
-        self.cache = Cache(self.store, sessions, analysers, Jobs(self._clock), self._clock, CacheSettings())
+        self.cache = Cache(self.store, sessions, analysers, Jobs(self._clock), self._clock, self.settings)
         self.cache.listeners.append(self._signal)
         for network in self.networks.values():
             network.listener = self.cache

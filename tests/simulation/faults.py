@@ -60,6 +60,23 @@ async def resume_refused(world: "World", network: Network, service: str) -> None
         network.connect()
 
 
+async def interrupted(world: "World", network: Network, service: str) -> None:
+    """The session is lost, something happens meanwhile, and another one begins: there is something to catch up with."""
+    network.cut()
+    node = world.kept_nodes[0]
+    for _ in range(world.chance.choice((0, 1, 1, 2, 3, 12))):
+        await asyncio.sleep(world.chance.uniform(0, 0.5))
+        state = world.state(node)
+        if state.items and world.chance.random() < 0.3:
+            world.change(node, "del", world.chance.choice(state.items)[0])
+        elif state.exists:
+            world.publish(node)
+    await asyncio.sleep(world.chance.uniform(0, 5))
+    if network.online and not network.stream.up:
+        network.connect()
+    await asyncio.sleep(world.chance.uniform(0, 5))
+
+
 async def half_open(world: "World", network: Network, service: str) -> None:
     """Both sides think that the link is up, and nothing gets through."""
     network.stream.up = False

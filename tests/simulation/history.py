@@ -4,6 +4,7 @@
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 MOST_WORLDS = 4096
 """An answer that so many states may explain is not judged, and counted."""
@@ -73,6 +74,19 @@ class History:
     def between(self, start: float, end: float) -> range:
         """The numbers of the states that were current at some moment in between."""
         return range(self.number(start), self.number(end) + 1)
+
+    def ordered(self, number: int, field: Literal["creation", "modification"]) -> tuple[tuple[str, str], ...]:
+        """The items of the state after so many changes, the one first that was created, or modified, first."""
+        items = self.states[number].items
+        if field == "modification":
+            return tuple(sorted(items, key=lambda item: self.places[item]))
+        since = dict.fromkeys(dict(items), 1)
+        looked_for = set(since)
+        for before in range(number - 1, 0, -1):
+            for item_id in looked_for.difference(dict(self.states[before].items)):
+                since[item_id] = before + 1
+            looked_for &= dict(self.states[before].items).keys()
+        return tuple(sorted(items, key=lambda item: since[item[0]]))
 
     def last(self, op: str, before: int) -> int:
         """The number of the last such change among the first `before`; 0 if there was none."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
 from pubkeep.clock import Clock
-from pubkeep.errors import NotAllowed, NotSupported, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NotAllowed, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import (
     ArchivePage,
     Confirmation,
@@ -436,7 +436,7 @@ class Network(_Subscriber):
         return await self._plainly(key, lambda _: self.services[service].listed(node))
 
     async def archive(self, node: NodeKey, number: int, before: str) -> ArchivePage:
-        raise NotSupported("no simulated service archives anything")
+        return await self._plainly(node, lambda _: self.services[node.service].archived(node.node, number, before))
 
     # -- inside ------------------------------------------------------------------------------------------
 

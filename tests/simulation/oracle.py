@@ -15,7 +15,7 @@ O6 (all ends well without help) is in world.py, O7 (what the database holds) in 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pubkeep.errors import NotFound, PubkeepError
 from pubkeep.questions import Answer, ItemsRequest, Page
@@ -31,6 +31,8 @@ ASKED_AGAIN = 60.0
 """Seconds for which a denied or gone node is not asked for again, beside the time that an answer takes."""
 ANSWER_TIME = 20.0
 ANCHOR = "to count from"
+KEPT = {"creation": "creation", "modification": "publish"}
+"""Order that is asked for -> that of the services whose lists have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,13 @@ def judge(
     worlds = sight.history.worlds(numbers, loose)
     if worlds is None:
         return Verdict(judged=False)
+    if request.order != "service" and KEPT[request.order] != sight.history.order:
+        if loose:
+            return Verdict(f"O1: {answer.source}: nobody knows the order of {request.order} of these")
+        worlds = [
+            (replace(sight.history.states[number], items=sight.history.ordered(number, request.order)),)
+            for number in numbers
+        ]
     fitting = [
         number
         for number, states in zip(numbers, worlds, strict=True)

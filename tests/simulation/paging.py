@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pubkeep.model import ItemsQuery, Rsm
+from pubkeep.model import ItemsQuery, OrderBy, Rsm
 from tests.simulation.refusals import Refusal
 
 EJABBERD_PAGE = 1000
@@ -32,6 +32,7 @@ class Asked:
     after: str | None = None
     before: str | None = None
     index: int | None = None
+    order: OrderBy | None = None
 
 
 Part = tuple[list[Held], Rsm | None]
@@ -40,7 +41,7 @@ Part = tuple[list[Held], Rsm | None]
 def asked(query: ItemsQuery) -> Asked:
     """What the daemon asks."""
     paged = query.rsm_max is not None
-    return Asked(query.ids, query.max_items, paged, query.rsm_max, query.rsm_after)
+    return Asked(query.ids, query.max_items, paged, query.rsm_max, query.rsm_after, query.rsm_before, order=query.order)
 
 
 def prosody(items: Sequence[Held], request: Asked) -> Part:
@@ -115,8 +116,11 @@ def by_ids(items: Sequence[Held], request: Asked, *, page: int, cut: int) -> Par
     else:
         return list(items), None
     ids = [item.id for item in items]
-    if request.after is not None and request.after not in ids:
+    if (request.after is not None and request.after not in ids) or (request.before and request.before not in ids):
         raise Refusal("cancel", "item-not-found")
     start = ids.index(request.after) + 1 if request.after is not None else 0
+    if request.before is not None:
+        end = ids.index(request.before) if request.before else len(ids)
+        start, size = max(0, end - size), min(size, end)
     part = list(items[start : start + size])
     return part, Rsm(part[0].id if part else None, part[-1].id if part else None, start, len(items))

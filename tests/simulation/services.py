@@ -11,9 +11,11 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 from pubkeep import payload
-from pubkeep.model import DiscoItem, ItemsQuery, Rsm, ServiceInfo, WireItem
+from pubkeep.model import ArchivePage, DiscoItem, ItemsQuery, Rsm, ServiceInfo, WireItem
 from tests.simulation import paging
+from tests.simulation.archives import Archive, Archiving
 from tests.simulation.history import Change, History, State
+from tests.simulation.loop import EPOCH
 from tests.simulation.refusals import FORBIDDEN, NOT_FOUND, Refusal
 
 PUBSUB = "{http://jabber.org/protocol/pubsub}"
@@ -21,6 +23,8 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 LARGE = "large "
 """How the text of an item begins that is longer than what we take."""
 RSM = "http://jabber.org/protocol/rsm"
+MAM = "urn:xmpp:mam:2"
+ORDERED = "urn:xmpp:order-by:{}@http://jabber.org/protocol/pubsub"
 
 Notice = tuple[str, ...]
 """What the account is told: put ID TEXT, late ID TEXT (the last item, sent again), del ID, purge, gone, config."""
@@ -44,6 +48,9 @@ class Profile:
     """Operations of which nobody is told."""
     last_item: Literal["", "late", "put"] = ""
     """Whether the last item is sent at a subscription, with a `<delay/>` or without."""
+    orders: Literal["", "0", "1", "ignored"] = ""
+    """Which version of XEP-0413 it honours; or it says that it honours one, and does not."""
+    archive: Archiving = ""
 
     @property
     def prosody(self) -> bool:
@@ -76,6 +83,15 @@ PROFILES = (
     Profile("cuts", fan_out=0.2, cut=4, page=4),
     Profile("keeps-silent", fan_out=0.5, silent=frozenset({"del", "purge", "gone"})),
 )
+LONG_PROFILES = (
+    PROSODY,
+    Profile("counts", fan_out=0.3, page=15, orders="ignored"),
+    Profile("archives", order="creation", fan_out=0.5, archive="all"),
+    Profile("orders", order="creation", fan_out=0.4, page=30, orders="1", archive="empty"),
+    Profile("orders-long-ago", order="creation", page=50, orders="0"),
+    Profile("loses", order="creation", fan_out=0.2, page=20, archive="loses"),
+)
+"""Those with long lists: what they offer may save that all of it is listed."""
 
 
 @lru_cache(4096)
@@ -129,6 +145,7 @@ class Service:
     subscribed: set[str] = field(default_factory=set)
     ghosts: set[str] = field(default_factory=set)
     """Subscriptions that Prosody goes on listing when their node was deleted, also when there is a new one."""
+    archives: dict[str, Archive] = field(default_factory=dict)
     _holdings: dict[str, Holding] = field(default_factory=dict)
     _ticks: int = 0
 
@@ -167,6 +184,9 @@ class Service:
         """The answer to any. Raises Refusal."""
         state, created = self.readable(node), self.holding(node).created
         held = [paging.Held(item_id, text, _stamp(created.get(item_id, 0))) for item_id, text in state.items]
+        if request.order is not None and request.order.version == self.profile.orders:
+            ticks = created if request.order.field == "creation" else self.holding(node).modified
+            held.sort(key=lambda item: ticks[item.id], reverse=True)
         if self.profile.prosody:
             return paging.prosody(held, request)
         if self.profile.ejabberd:
@@ -181,7 +201,19 @@ class Service:
                 raise Refusal(*NOT_FOUND)
         names = (("pubsub", "service", "Prosody PubSub Service"),) if self.profile.prosody else ()
         pages = self.profile.sql or (self.profile.page and not self.profile.cut)
-        return ServiceInfo(names, frozenset({RSM} if pages else ()), {})
+        features = {RSM} if pages else set()
+        if self.profile.orders:
+            features.add(ORDERED.format("0" if self.profile.orders == "0" else "1"))
+        if self.profile.archive:
+            features.add(MAM)
+        return ServiceInfo(names, frozenset(features), {})
+
+    def archived(self, node: str, number: int, before: str) -> ArchivePage:
+        """The last so many publications before a cursor, empty: of all. Raises Refusal."""
+        self.readable(node)
+        if not self.profile.archive:
+            raise Refusal("cancel", "feature-not-implemented")
+        return self.archives.setdefault(node, Archive()).page(number, before, wire)
 
     def listed(self, node: str) -> tuple[DiscoItem, ...]:
         """disco#items of a node. Raises Refusal; ejabberd does not, and lists nothing."""
@@ -283,6 +315,9 @@ class Service:
         if item_id not in known:
             holding.created[item_id] = self._ticks
         holding.publishers[item_id] = by
+        if holding.rules.stored:
+            stamp = EPOCH + int(at * 1_000_000)
+            self.archives.setdefault(node, Archive()).add(self.profile.archive, stamp, item_id, text)
         if not holding.rules.stored:
             return self._pass_on(node, at, item_id, text)
         number, notices = self._tell(node, at, ("put", item_id, text))
@@ -367,6 +402,7 @@ class Service:
             self.ghosts.add(node)
         self.subscribed.discard(node)
         self._holdings.pop(node, None)
+        self.archives.pop(node, None)
 
 
 def _stamp(tick: int) -> str:

@@ -148,6 +148,29 @@ def test_what_we_wrote_is_shown(sight: Sight) -> None:
     assert wrong(sight, answer(("a", "3"), ("c", "4"))) == ""
 
 
+def test_another_order_is_told_from_that_of_the_list(sight: Sight) -> None:
+    sight.history.commit(Change(996.0, ("put", "c", "4"), told=True))
+    sight.history.commit(Change(997.0, ("put", "a", "5"), told=True))
+    listed, modified = (("a", "5"), ("c", "4")), (("c", "4"), ("a", "5"))
+    fresh = replace(answer(*modified, as_of=1000.05, index=None, count=None), source="service")
+    request = replace(ALL, order="modification")
+
+    assert wrong(sight, fresh, request) == ""
+    assert wrong(sight, fresh).startswith("O1")
+    assert wrong(sight, replace(fresh, page=answer(*listed).page), request).startswith("O1")
+    assert wrong(sight, answer(*listed), replace(ALL, order="creation")) == ""
+
+
+def test_what_was_removed_and_published_again_was_created_then(sight: Sight) -> None:
+    history = History("publish")
+    for op in (("put", "a", "1"), ("put", "b", "2"), ("put", "a", "3"), ("del", "b"), ("put", "b", "4")):
+        history.commit(Change(1.0, op, told=True))
+
+    assert history.ordered(3, "creation") == (("a", "3"), ("b", "2"))
+    assert history.ordered(3, "modification") == (("b", "2"), ("a", "3"))
+    assert history.ordered(5, "creation") == (("a", "3"), ("b", "4"))
+
+
 def test_a_refusal_must_have_been_so(sight: Sight) -> None:
     denied, absent = NotAllowed("x"), NotFound("x")
     assert judge_refusal(sight, ALL, denied, NOW, NOW, known=True).startswith("O5")

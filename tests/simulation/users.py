@@ -137,7 +137,7 @@ class Users:
 
     async def writer(self) -> None:
         """Publishes, retracts, purges as the account itself."""
-        await asyncio.sleep(self._chance.expovariate(0.2 if self._world.faults else 0.05))
+        await asyncio.sleep(self._chance.expovariate(0.2 if self._world.faults and not self._world.long else 0.05))
         await self.write(self._world.some_key())
 
     async def write(self, key: NodeKey) -> None:

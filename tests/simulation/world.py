@@ -14,13 +14,13 @@ from pubkeep.model import NodeChange, NodeKey, NodeState
 from pubkeep.questions import ItemsRequest, NodeFilter
 from tests.simulation.cells import Cells
 from tests.simulation.daemon import Daemon
-from tests.simulation.faults import FAULTS, OFTEN, name_of
+from tests.simulation.faults import FAULTS, OFTEN, Fault, interrupted, name_of
 from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.simulation.network import REPLY, Network
 from tests.simulation.oracle import Sight, alike, text_of
 from tests.simulation.refusals import Refusal
-from tests.simulation.services import PROFILES, Service
+from tests.simulation.services import LONG_PROFILES, PROFILES, Service
 from tests.simulation.store import Disk
 from tests.simulation.users import Users, Wrong
 
@@ -34,7 +34,16 @@ QUIET = 300.0
 STUCK = 600.0
 """Seconds after which what is under way then must be over."""
 MAX_AGE = 900.0
+LONG_AGO = 7_200_000_000
+"""Microseconds by which what an archive has is older than the history: clocks may differ by an hour."""
 IDS = 8
+MANY = 40
+"""Names of items where lists are long."""
+LONG_PACE = 0.15
+"""Changes in a second of a long list that goes wrong: what never comes to rest is never caught up with."""
+SHOWN = 3
+FEW = 20
+"""Below, somebody fills a long list again."""
 BUDGET = 90
 """Requests for each node in the quiet time."""
 CALM_PAUSE = 18.0
@@ -57,7 +66,11 @@ class World:
         self.faults = seed % 4 != 0
         self.busy = False
         """While users come and go; before and after it what is read is needed to compare."""
+        self.long = seed % 7 == 3
+        """Whether the list of the first node is long, so that catching up is worth it."""
         profile = PROFILES[(seed // 4) % len(PROFILES)]
+        if self.long:
+            profile = LONG_PROFILES[(seed // 7) % len(LONG_PROFILES)]
         self.jid = f"{profile.name}.localhost"
         self.kept_nodes = [MICROBLOG, f"{MICROBLOG}:comments/1"][: 1 + (seed % 3 == 0)]
         self.all_nodes = [*self.kept_nodes, IGNORED]
@@ -104,14 +117,21 @@ class World:
         for node in self.all_nodes:
             for _ in range(self.chance.randint(0, 10)):
                 self.publish(node)
+        if self.long:
+            self._fill(MICROBLOG)
+            for network in self.networks.values():
+                for archive in network.services[self.jid].archives.values():
+                    archive.back(LONG_AGO)
         await self.daemon.start()
         first = [self.daemon.user(self.users.read(key, ItemsRequest(format="json"))) for key in self.keys]
         await asyncio.gather(*first)
+        if self.long:
+            await self._show_order()
         users = self.users
         actors: list[Callable[[], Awaitable[None]]] = [self._others, users.reader, users.reader, users.reader]
         actors += [users.writer, users.follower]
         if self.faults:
-            actors += [self._fault, self._fault, users.decider]
+            actors += [self._fault, self._interruption if self.long else self._fault, users.decider]
         self.busy, until = True, self.loop.time() + BUSY
         watchman = self.daemon.user(self._watchman())
         try:
@@ -124,6 +144,13 @@ class World:
         watchman.cancel()
         await self.daemon.stop()
         self._look()
+
+    async def _show_order(self) -> None:
+        """The service has shown in calmer times which order it keeps: nothing but an overwrite, again and again."""
+        for _ in range(SHOWN):
+            await asyncio.sleep(QUIET / 30)
+            self.change(MICROBLOG, "put", self.chance.choice(self.state(MICROBLOG).items[:-1])[0], self.text())
+        await asyncio.sleep(QUIET / 30)
 
     async def _all(self, works: Sequence[Any]) -> None:
         tasks = [self.daemon.user(work) for work in works]
@@ -174,7 +201,11 @@ class World:
 
     def ids(self, key: NodeKey) -> list[str]:
         """Names of items that may be there."""
-        return [f"i{number}" for number in range(IDS)]
+        return [f"i{number}" for number in range(self._names(key.node))]
+
+    def _names(self, node: str) -> int:
+        """How many names items of a node have."""
+        return MANY if self.long and node == MICROBLOG else IDS
 
     def kept(self, key: NodeKey) -> bool:
         """Whether an analyser wants it."""
@@ -192,7 +223,7 @@ class World:
         """Wait for somebody to change the node, a little while."""
         event = self._waiting.setdefault(key, asyncio.Event())
         try:
-            async with asyncio.timeout(SOON):
+            async with asyncio.timeout(SOON * (4 if self.long else 1)):
                 await event.wait()
         except TimeoutError:
             return
@@ -241,12 +272,21 @@ class World:
 
     def publish(self, node: str) -> None:
         """Somebody publishes something."""
-        self.change(node, "put", f"i{self.chance.randrange(IDS)}", self.text())
+        number = self.chance.randrange(IDS)
+        if self._names(node) > IDS and self.chance.random() < 0.3:  # most of a long list stays as it is
+            number = self.chance.randrange(MANY)
+        self.change(node, "put", f"i{number}", self.text())
+
+    def _fill(self, node: str) -> None:
+        """Somebody publishes much at once."""
+        lacking = sorted({*range(MANY)} - {int(item_id[1:]) for item_id, _ in self.state(node).items})
+        for number in self.chance.sample(lacking, self.chance.randint(FEW, len(lacking))):
+            self.change(node, "put", f"i{number}", self.text())
 
     def _pause(self) -> float:
         """Seconds until somebody changes something: now and then several in a row, in calm times seldom."""
         if self.faults:
-            return self.chance.expovariate(1.0)
+            return self.chance.expovariate(LONG_PACE if self.long else 1.0)
         self._burst = self._burst - 1 if self._burst else self.chance.choice((0, 0, 0, 0, 0, 2))
         return self.chance.expovariate(2.0 if self._burst else 1 / CALM_PAUSE)
 
@@ -259,6 +299,8 @@ class World:
             self.change(node, "made")
         elif not self.sights[key].history.state().allowed:
             network.change(network.services[self.jid], node, "allow")
+        elif self.long and node == MICROBLOG and len(state.items) < FEW:
+            self._fill(node)
         elif dice < 0.7 or not state.items:
             self.publish(node)
         elif dice < 0.94:
@@ -272,7 +314,13 @@ class World:
 
     async def _fault(self) -> None:
         await asyncio.sleep(self.chance.expovariate(0.17))
-        fault = self.chance.choice((*FAULTS, *OFTEN))
+        await self._happens(self.chance.choice((*FAULTS, *OFTEN)))
+
+    async def _interruption(self) -> None:
+        await asyncio.sleep(self.chance.expovariate(0.2))
+        await self._happens(interrupted)
+
+    async def _happens(self, fault: Fault) -> None:
         network = self.chance.choice(list(self.networks.values()))
         async with self.restarting:
             pass
