@@ -98,7 +98,8 @@ class Settle:
             news: it may be of now; else nothing follows where the item is not there.
             own: it is our confirmed write, of which is known when it was sent: the caller says which answers it met.
         """
-        self.lesson.forget(at, self.fan_out)
+        if not (same and item_id == self.lesson.overwrote):  # told twice, or published again, it stands where it stood
+            self.lesson.forget(at, self.fan_out)
         before = self._named.pop(item_id, None)
         self._named[item_id] = Said(at, digest, placed, news)
         self._forget_before(at)

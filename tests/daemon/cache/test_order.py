@@ -154,6 +154,18 @@ def test_two_overwrites_of_what_surely_was_there_show_the_order() -> None:
     play(scene)
 
 
+def test_an_overwrite_that_is_told_twice_shows_it_too() -> None:
+    async def told_again(stage: Stage) -> None:
+        name, text = list(stage.service.items_held.items())[-1]
+        stage.service.notify(items=(stage.service.item(name, text),))
+        await asyncio.sleep(AT_ONCE)
+
+    async def scene() -> None:
+        assert await order_after(overwritten, told_again) == "publish"
+
+    play(scene)
+
+
 def test_an_overwritten_item_that_is_not_among_the_newest_shows_the_order_in_a_list_of_all() -> None:
     async def scene() -> None:
         stage = Stage(KEY)
