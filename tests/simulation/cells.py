@@ -139,10 +139,12 @@ class Cells(Watcher):
         """By which ways of asking the node was proved, where it was proved anew."""
         found = self._cache().explain(key)
         by = found.get("proved_by")
-        if isinstance(by, list) and by and not str(found["doubt"]).startswith("contents"):
-            proof = (found["epoch"], found["verified_at"], *by)
-            if proof != self._proofs.get(key):
-                self._proofs[key] = proof
+        proof = (found.get("epoch"), found.get("verified_at"), by)
+        if isinstance(by, list) and by and proof != self._proofs.get(key):
+            self._proofs[key] = proof
+            if str(found["doubt"]).startswith("contents"):
+                self._seen["proved but for contents"] += 1
+            else:
                 self._seen.update(f"proved by {way}" for way in by)
 
     def _proved(self, key: NodeKey) -> int:

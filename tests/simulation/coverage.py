@@ -21,6 +21,7 @@ REQUIRED = (
     *(f"cell {cell}" for cell in CELLS),
     *(f"fault {name_of(fault)}" for fault in (*FAULTS, interrupted)),
     *(f"proved by {way}" for way in Way),
+    "edits may hide",
     *(f"condition {name}" for name in TRANSIENT),
     *(f"decides {name}" for name in DECISIONS),
     *(f"state {name}" for name in STATES),

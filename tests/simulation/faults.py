@@ -71,6 +71,8 @@ async def interrupted(world: "World", network: Network, service: str) -> None:
             world.change(node, "del", world.chance.choice(state.items)[0])
         elif state.exists:
             world.publish(node)
+    if world.chance.random() < 0.2:
+        world.hide_edit(node)
     await asyncio.sleep(world.chance.uniform(0, 5))
     if network.online and not network.stream.up:
         network.connect()

@@ -51,7 +51,8 @@ class History:
     states: list[State] = field(default_factory=lambda: [State()])
     """After each number of changes."""
     places: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(id, text) -> number of the change that published it; texts are never used twice."""
+    """(id, text) -> number of the change that published it, the last time: an item may be published again as it is, or
+    edited; then its text was never used before."""
     _times: list[float] = field(default_factory=list)
 
     def commit(self, change: Change) -> int:
@@ -78,15 +79,35 @@ class History:
     def ordered(self, number: int, field: Literal["creation", "modification"]) -> tuple[tuple[str, str], ...]:
         """The items of the state after so many changes, the one first that was created, or modified, first."""
         items = self.states[number].items
-        if field == "modification":
-            return tuple(sorted(items, key=lambda item: self.places[item]))
         since = dict.fromkeys(dict(items), 1)
+        if field == "modification":
+            since |= {op[1]: at for at, op in enumerate(each.op for each in self.changes[:number]) if op[0] == "put"}
+            return tuple(sorted(items, key=lambda item: since[item[0]]))
         looked_for = set(since)
         for before in range(number - 1, 0, -1):
             for item_id in looked_for.difference(dict(self.states[before].items)):
                 since[item_id] = before + 1
             looked_for &= dict(self.states[before].items).keys()
         return tuple(sorted(items, key=lambda item: since[item[0]]))
+
+    def unhidden(
+        self, rows: tuple[tuple[str, str], ...], state: State, since: float, until: float
+    ) -> tuple[tuple[str, str], ...]:
+        """The rows as this state has them, where they lack no more than edits made after `since` and until `until`."""
+        there = dict(state.items)
+        return tuple(
+            (item_id, there[item_id]) if self._edited(item_id, text, there.get(item_id, text), since, until) else each
+            for each in rows
+            for item_id, text in (each,)
+        )
+
+    def _edited(self, item_id: str, text: str, other: str, since: float, until: float) -> bool:
+        """Whether the text of an item was current after `since`, and this other one until `until` in its place."""
+        if text == other or (item_id, text) not in self.places:
+            return False
+        number = self.places[item_id, other]
+        shown = any((item_id, text) in state.items for state in self.states[self.number(since) : number])
+        return shown and self.changes[number - 1].at <= until
 
     def last(self, op: str, before: int) -> int:
         """The number of the last such change among the first `before`; 0 if there was none."""

@@ -2,7 +2,8 @@
 """What every answer must be, from what the services really held. It knows nothing of the cache but its answers.
 
 * O1  an answer is the part of one state that the request names, its numbers included, current at some moment since
-      `as_of`; changes of which the account was not told since `verified_at` may be in or out
+      `as_of`; changes of which the account was not told since `verified_at` may be in or out;
+      where `edit` is untold, texts may be older by edits made between `verified_at` and the last interruption
 * O2  `as_of` is not above the moment at which the service worked on the last request that it answered in this epoch,
       and at most 60 s old; `verified_at` is not older than max_age where anything is untold
 * O3  nothing goes back: not the changes shown, not one item, not the sequence that a signal named
@@ -31,6 +32,8 @@ ASKED_AGAIN = 60.0
 """Seconds for which a denied or gone node is not asked for again, beside the time that an answer takes."""
 ANSWER_TIME = 20.0
 ANCHOR = "to count from"
+HIDDEN = "edit"
+"""Untold where edits hid when the node was proved from little."""
 KEPT = {"creation": "creation", "modification": "publish"}
 """Order that is asked for -> that of the services whose lists have it."""
 
@@ -178,6 +181,7 @@ def judge(
     before: Begun,
     heard: float | None,
     moment: Callable[[int], float],
+    interrupted: float = float("-inf"),
 ) -> Verdict:
     """Whether this answer may be.
 
@@ -186,6 +190,7 @@ def judge(
         before: what had been shown when it came.
         heard: when the service worked on the last request that it answered in this epoch; None if it answered none.
         moment: the boottime of a wall time in an answer.
+        interrupted: when the epoch began.
     """
     page = answer.page
     rows = tuple((row.id, text_of(row.title, row.xml)) for row in page.items)
@@ -217,10 +222,16 @@ def judge(
             (replace(sight.history.states[number], items=sight.history.ordered(number, request.order)),)
             for number in numbers
         ]
+
+    def seen(state: State) -> Rows:
+        if answer.source == "cache" and HIDDEN in answer.untold:
+            return sight.history.unhidden(rows, state, verified_at, interrupted)
+        return rows
+
     fitting = [
         number
         for number, states in zip(numbers, worlds, strict=True)
-        if any(state.shown and shows(page, rows, state, request) for state in states)
+        if any(state.shown and shows(page, seen(state), state, request) for state in states)
     ]
     if not fitting:
         those = [piece(sight.history.states[number].items, request) for number in numbers]

@@ -87,9 +87,10 @@ LONG_PROFILES = (
     PROSODY,
     Profile("counts", fan_out=0.3, page=15, orders="ignored"),
     Profile("archives", order="creation", fan_out=0.5, archive="all"),
-    Profile("orders", order="creation", fan_out=0.4, page=30, orders="1", archive="empty"),
-    Profile("orders-long-ago", order="creation", page=50, orders="0"),
-    Profile("loses", order="creation", fan_out=0.2, page=20, archive="loses"),
+    Profile("orders", order="creation", fan_out=0.4, page=12, orders="1", archive="empty"),
+    Profile("orders-long-ago", order="creation", page=25, orders="0"),
+    Profile("loses", order="creation", fan_out=0.2, page=12, archive="loses"),
+    EJABBERD_SQL,
 )
 """Those with long lists: what they offer may save that all of it is listed."""
 

@@ -148,6 +148,20 @@ def test_what_we_wrote_is_shown(sight: Sight) -> None:
     assert wrong(sight, answer(("a", "3"), ("c", "4"))) == ""
 
 
+def test_an_edit_may_hide_where_that_is_said_and_another_session_began_since(sight: Sight) -> None:
+    sight.history.commit(Change(996.0, ("put", "a", "4"), told=True))
+    held = replace(answer(("a", "3"), as_of=998.5, verified_at=995.5), untold=("edit", "transit"))
+
+    def judged(given: Answer, interrupted: float) -> str:
+        return judge(sight, ALL, given, NOW, NOW + 0.1, sight.now(), 999.0, lambda wall: wall / 1e6, interrupted).wrong
+
+    assert judged(held, 997.0) == ""
+    assert judged(held, 995.8).startswith("O1")
+    assert judged(replace(held, untold=("transit",)), 997.0).startswith("O1")
+    assert judged(replace(held, verified_at=997_000_000), 997.0).startswith("O1")
+    assert judged(replace(held, page=answer(("a", "1")).page), 997.0).startswith("O1")
+
+
 def test_another_order_is_told_from_that_of_the_list(sight: Sight) -> None:
     sight.history.commit(Change(996.0, ("put", "c", "4"), told=True))
     sight.history.commit(Change(997.0, ("put", "a", "5"), told=True))

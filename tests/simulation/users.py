@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pubkeep.errors import CursorTooOld, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut
 from pubkeep.model import NodeKey, Policy
 from pubkeep.questions import Format, Freshness, ItemsRequest, NodeFilter, SearchRequest
-from tests.simulation.oracle import judge, judge_refusal, text_of
+from tests.simulation.oracle import HIDDEN, judge, judge_refusal, text_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -119,7 +119,9 @@ class Users:
         heard = network.paths[key.service].heard_since(begun)
         if shifted != world.clock.shifted:
             return answer  # nobody knows by which clock its dates are told
-        verdict = judge(sight, request, answer, begun, ended, before, heard, world.moment)
+        interrupted = network.paths[key.service].lost[0]
+        verdict = judge(sight, request, answer, begun, ended, before, heard, world.moment, interrupted)
+        self._seen["edits may hide"] += answer.source == "cache" and not answer.stale and HIDDEN in answer.untold
         self._seen["not judged"] += not verdict.judged
         if verdict.wrong:
             raise Wrong(f"{key.account} {key.node} {request}: {verdict.wrong}")
