@@ -25,8 +25,9 @@ SETTINGS = CacheSettings(fan_out=0.2)
 class Place:
     """A node of the service, and its copy."""
 
-    def __init__(self, backend: Backend, service: Remote) -> None:
+    def __init__(self, backend: Backend, service: Remote, ways: tuple[str, ...] = ()) -> None:
         self.backend, self.service = backend, service
+        self._orders = any(way.startswith("order") for way in ways)
 
     async def learn(self) -> list[str]:
         """Overwrites show the order, and the next list what the service makes of a wish for another.
@@ -34,8 +35,13 @@ class Place:
         Returns what was overwritten, the last one last.
         """
         last = await self.service.overwrite(lambda: self.explain()["order"] != "unknown")
-        await self.backend.synchronise(JID, NODE)
-        await self.backend.synced(JID, NODE)
+        async with asyncio.timeout(60):
+            while True:
+                await self.backend.synchronise(JID, NODE)
+                await self.backend.synced(JID, NODE)
+                known = f"{self.explain()['shown']}{self.explain()['distrusted']}"
+                if not self._orders or "order-by" in known:  # what was told meanwhile may have spoiled the trial
+                    break
         await self.service.asked()
         return last
 
@@ -71,7 +77,7 @@ async def place(server: Server, *ways: str) -> AsyncIterator[Place]:
     """A node of a service that has these ways, synced."""
     async with serving(server, NUMBER, *ways) as service, Backend(server, settings=SETTINGS) as backend:
         await backend.synced(JID, NODE)
-        yield Place(backend, service)
+        yield Place(backend, service, ways)
 
 
 async def change(service: Remote, *, retract: bool = True) -> None:
