@@ -167,8 +167,8 @@ class ItemReader(Protocol):
     ) -> Page:
         """The items held, in the order of `ids`; the others in `unknown`."""
 
-    async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str]]:
-        """(position, id, publisher, xml) of the items after a position, for parsing them anew."""
+    async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str, bytes]]:
+        """(position, id, publisher, xml, digest) of the items after a position, for parsing them anew."""
 
 
 class Finder(Protocol):

@@ -44,18 +44,17 @@ class Reparser(Part):
         same, after, slices = node.unended(), -1, Slices()
         number = node.record.number
         while same():
-            before = await self._store.digests(number)
             rows = await self._store.raw_items(number, after, BATCH)
             if not rows:
                 await self._applier.save(node, same, analysis=analysis)
                 return
             after = rows[-1][0]
             items: list[NewItem] = []
-            for _, item_id, publisher, xml in rows:
-                if xml and item_id in before:  # one that was refused has none
+            for _, item_id, publisher, xml, digest in rows:
+                if xml:  # one that was refused has none
                     element = payload.item(item_id, payload.parse(xml), publisher)
                     parsed = await parse(self._analysers, node.key, analysis, WireItem(item_id, publisher, element))
-                    items.append(NewItem(item_id, publisher, xml, before[item_id], parsed))
+                    items.append(NewItem(item_id, publisher, xml, digest, parsed))
                 await slices.pause()
             await self._store_batch(node, analysis, items)
 

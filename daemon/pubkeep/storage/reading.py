@@ -107,7 +107,7 @@ _BEFORE = Compiled(
     select(func.count()).select_from(Item).where(Item.node == bindparam("node"), Item.pos < bindparam("pos"))
 )
 _RAW = Compiled(
-    select(Item.pos, Item.item_id, Item.publisher, Payload.xml)
+    select(Item.pos, Item.item_id, Item.publisher, Payload.xml, Item.digest)
     .join(Payload, Payload.item == Item.number)
     .where(Item.node == bindparam("node"), Item.pos > bindparam("pos"))
     .order_by(Item.pos)
@@ -183,10 +183,10 @@ class Reading:
             result |= dict(await self._readers.fetch(statement.sql, statement.args(node=number, **_named(part))))
         return result
 
-    async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str]]:
+    async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str, bytes]]:
         """See ports.ItemReader.raw_items."""
         rows = await self._readers.fetch(_RAW.sql, _RAW.args(node=number, pos=after, number=limit))
-        return [(pos, item_id, publisher, xml) for pos, item_id, publisher, xml in rows]
+        return [(pos, item_id, publisher, xml, digest) for pos, item_id, publisher, xml, digest in rows]
 
     async def _position(self, node: NodeRecord, item_id: str) -> int:
         rows = await self._readers.fetch(_POSITION.sql, _POSITION.args(node=node.number, item_id=item_id))
