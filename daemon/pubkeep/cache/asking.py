@@ -153,8 +153,7 @@ async def _newest(
         if not quiet or ends not in (ids[:1], ids[-1:]):
             return None  # something came in between: the whole list shows the order
         link.learn(reversed=ends == ids[:1])
-    if link.traits.reversed:
-        items = items[::-1]
+    items = tuple(link.oldest_first(items))
     return Asked(items[max(len(items) - number, 0) :], len(items) > number, listing.sent_at)
 
 

@@ -26,7 +26,7 @@ def absent(
 
 def otherwise_ordered(node: Node, held: list[str], listing: Listing) -> bool:
     """Whether an answer with the newest shows them in another order than the copy, though no order is in doubt."""
-    listed = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1]
+    listed = [item.id for item in node.link.oldest_first(listing.items)]
     if len(listed) <= 1 or node.settle.order_ids:
         return False
     there, mine = set(listed), set(held)
@@ -55,7 +55,7 @@ def beside_head(
     if everything is not None:
         newest = list(everything)
     elif listing.query.max_items is not None:
-        newest = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1]
+        newest = [item.id for item in node.link.oldest_first(listing.items)]
     else:
         return False  # a page of a list, of which nobody knows yet where it ends
     tail, ours = newest[max(len(newest) - len(held), 0) :], list(held)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What is known in memory of the way from an account to a service."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pubkeep.cache.order import Order
 from pubkeep.config import CacheSettings
 from pubkeep.model import Traits
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -45,6 +47,10 @@ class Link:
     def fan_out(self) -> float:
         """D: how much later than it can be read this service may tell a change, in seconds."""
         return self.settings.fan_out if self.traits.fan_out is None else self.traits.fan_out
+
+    def oldest_first(self, newest: Sequence[T]) -> Sequence[T]:
+        """What a `max_items` answer has, turned where the newest are known to come first."""
+        return newest[::-1] if self.traits.reversed else newest
 
     def learn(self, **shown: Any) -> None:
         """The service showed something of itself."""

@@ -227,7 +227,7 @@ def _both_ways(node: Node, listing: Listing) -> list[Sequence[WireItem]]:
     """The newest, oldest first: as `max_items` answers are known to come; last pages come one way or the other."""
     items = listing.items
     if listing.query.max_items is not None:
-        return [items[::-1] if node.link.traits.reversed else items]
+        return [node.link.oldest_first(items)]
     if listing.query.rsm_max is not None and len(items) > listing.query.rsm_max:
         return []  # it does not page
     return [items, items[::-1]]

@@ -166,7 +166,7 @@ class Lister(Part):
             if not await self._readable(node, listing):
                 outcome = Outcome(proved=False, reason=REFUSED_MEANWHILE, again=True)
                 return
-            items = listing.items[:: -1 if node.link.traits.reversed else 1]
+            items = node.link.oldest_first(listing.items)
             count = listing.rsm.count if listing.rsm and listing.rsm.count is not None else len(items)
             if len({item.id for item in items}) != len(items):
                 outcome = Outcome(proved=False, reason="the service listed an item twice")

@@ -111,7 +111,7 @@ class Settler(Part):
             node.access.shown(listing.sent_at)
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started)
-            head = [item.id for item in listing.items][:: -1 if node.link.traits.reversed else 1][-number:]
+            head = [item.id for item in node.link.oldest_first(listing.items)][-number:]
             more = set(node.settle.order_ids).difference(ids)  # of what had arrived and was not applied yet
             if racing or more or listing.sent_at < node.decided_at or listing.too_old:
                 fits = True  # something came in between: another attempt follows when it is quiet
