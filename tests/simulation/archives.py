@@ -34,9 +34,9 @@ class Archive:
         """All of it was published so much earlier."""
         self.kept = [(at - microseconds, item_id, text) for at, item_id, text in self.kept]
 
-    def page(self, number: int, before: str, wire: Callable[[str, str], WireItem]) -> ArchivePage:
-        """The last so many before a cursor, empty: of all."""
-        end = int(before) if before else len(self.kept)
+    def page(self, number: int, before: str, wire: Callable[[str, str], WireItem], until: int) -> ArchivePage:
+        """The last so many before a cursor, empty: of all that was published until then."""
+        end = int(before) if before else sum(at <= until for at, _, _ in self.kept)
         start = max(0, end - number)
         published = tuple((at, wire(item_id, text)) for at, item_id, text in self.kept[start:end])
         return ArchivePage(published, str(start) if published else "", start == 0)

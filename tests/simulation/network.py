@@ -436,7 +436,8 @@ class Network(_Subscriber):
         return await self._plainly(key, lambda _: self.services[service].listed(node))
 
     async def archive(self, node: NodeKey, number: int, before: str) -> ArchivePage:
-        return await self._plainly(node, lambda _: self.services[node.service].archived(node.node, number, before))
+        service, clock = self.services[node.service], self._clock
+        return await self._plainly(node, lambda _: service.archived(node.node, clock.boottime(), number, before))
 
     # -- inside ------------------------------------------------------------------------------------------
 

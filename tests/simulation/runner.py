@@ -24,7 +24,9 @@ from tests.simulation.world import TraceHandler, World
 
 ROOT = Path(__file__).parents[2]
 TOLD = 500
-"""Histories after which is told how many there were."""
+"""Histories after which a long run tells and keeps what came out."""
+REPLAYED = 5
+"""Of those whose digests are kept."""
 MOST_SECONDS = 60
 """Of real time, for one seed."""
 
@@ -141,6 +143,33 @@ class Campaign:
             self.failures.append({"seed": -1, "service": "", "wrong": f"the processes ended with {codes}"})
         self.took = time.perf_counter() - began
 
+    def soak(self, path: Path, tell: Callable[[str], None] = at_once) -> None:
+        """Run them a few hundred at a time, and keep each time what came out until then.
+
+        A run that was interrupted goes on where it was, as long as nothing changed of what makes a history.
+        """
+        begun = sources()
+        if path.exists():
+            self._take_over(json.loads(path.read_text(encoding="utf-8")))
+        while self.ran < self.least and sources() == begun:
+            part = Campaign(self.start + self.ran, min(TOLD, self.least - self.ran), processes=self.processes)
+            part.run(tell)
+            self.ran += part.ran
+            self.took += part.took
+            self.seen.update(part.seen)
+            self.failures += part.failures
+            self.digests.update(part.digests)
+            path.write_text(json.dumps(self.result(), indent=1) + "\n", encoding="utf-8")
+            tell(f"{self.ran} histories, {len(self.failures)} wrong, {self.took:.0f} s")
+            if part.ran < part.least:
+                break  # a process ended by itself: the failures say so
+
+    def _take_over(self, kept: Mapping[str, Any]) -> None:
+        if (kept["sources"], kept["seeds"][0]) == (sources(), self.start):
+            self.ran, self.took, self.failures = kept["seeds"][1], kept["seconds"], kept["failures"]
+            self.seen.update(kept["counters"])
+            self.digests.update({int(seed): digest for seed, digest in kept["digests"].items()})
+
     def _collect(self, lines: IO[str], tell: Callable[[str], None]) -> None:
         for line in lines:
             found = json.loads(line)
@@ -150,8 +179,6 @@ class Campaign:
             if found["wrong"]:
                 self.failures.append({name: found[name] for name in ("seed", "service", "wrong")})
                 tell(f"seed {found['seed']} ({found['service']}): {found['wrong'][:1500]}")
-            if self.ran % TOLD == 0:
-                tell(f"{self.ran} histories, {len(self.failures)} wrong")
 
     def lacking(self) -> list[str]:
         """What was hit too seldom for all this to prove anything."""
@@ -160,7 +187,9 @@ class Campaign:
     def result(self) -> dict[str, Any]:
         """What is kept of it."""
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-        some = [self.start + number * max(1, self.ran // 5) for number in range(5)]
+        seeds = range(self.start, self.start + self.ran, TOLD)
+        kept = {seed: self.digests[seed] for seed in seeds if seed in self.digests}
+        some = list(kept)[:: max(1, len(kept) // REPLAYED)][:REPLAYED]
         return {
             "commit": commit.stdout.strip(),
             "sources": sources(),
@@ -169,7 +198,8 @@ class Campaign:
             "processes": self.processes,
             "failures": sorted(self.failures, key=lambda each: int(each["seed"])),
             "lacking": self.lacking(),
-            "replayed": {str(seed): self.digests[seed] for seed in some if seed in self.digests},
+            "replayed": {str(seed): kept[seed] for seed in some},
+            "digests": {str(seed): digest for seed, digest in kept.items()},
             "counters": dict(sorted(self.seen.items())),
         }
 

@@ -51,6 +51,8 @@ class Profile:
     orders: Literal["", "0", "1", "ignored"] = ""
     """Which version of XEP-0413 it honours; or it says that it honours one, and does not."""
     archive: Archiving = ""
+    archives_late: float = 0.0
+    """Seconds from a publication until its archive shows it."""
 
     @property
     def prosody(self) -> bool:
@@ -86,7 +88,7 @@ PROFILES = (
 LONG_PROFILES = (
     PROSODY,
     Profile("counts", fan_out=0.3, page=15, orders="ignored"),
-    Profile("archives", order="creation", fan_out=0.5, archive="all"),
+    Profile("archives", order="creation", fan_out=0.5, archive="all", archives_late=1.9),
     Profile("orders", order="creation", fan_out=0.4, page=12, orders="1", archive="empty"),
     Profile("orders-long-ago", order="creation", page=25, orders="0"),
     Profile("loses", order="creation", fan_out=0.2, page=12, archive="loses"),
@@ -209,12 +211,13 @@ class Service:
             features.add(MAM)
         return ServiceInfo(names, frozenset(features), {})
 
-    def archived(self, node: str, number: int, before: str) -> ArchivePage:
-        """The last so many publications before a cursor, empty: of all. Raises Refusal."""
+    def archived(self, node: str, at: float, number: int, before: str) -> ArchivePage:
+        """The last so many publications before a cursor, empty: of all, as shown at that moment. Raises Refusal."""
         self.readable(node)
         if not self.profile.archive:
             raise Refusal("cancel", "feature-not-implemented")
-        return self.archives.setdefault(node, Archive()).page(number, before, wire)
+        until = EPOCH + int((at - self.profile.archives_late) * 1_000_000)
+        return self.archives.setdefault(node, Archive()).page(number, before, wire, until)
 
     def listed(self, node: str) -> tuple[DiscoItem, ...]:
         """disco#items of a node. Raises Refusal; ejabberd does not, and lists nothing."""

@@ -11,6 +11,7 @@ from tests.simulation.refusals import Refusal
 from tests.simulation.services import LONG_PROFILES, PROSODY, Service
 
 NODE = "blog"
+LATER = 100.0
 
 
 def service(name: str, *ops: tuple[str, ...]) -> Service:
@@ -27,7 +28,7 @@ def put(*ids: str) -> list[tuple[str, ...]]:
 
 
 def archived(of: Service, number: int = 100, before: str = "") -> list[str]:
-    return [item.id for _, item in of.archived(NODE, number, before).published]
+    return [item.id for _, item in of.archived(NODE, LATER, number, before).published]
 
 
 def test_an_archive_has_what_was_published_and_never_what_went() -> None:
@@ -39,11 +40,19 @@ def test_an_archive_has_what_was_published_and_never_what_went() -> None:
 def test_an_archive_is_read_from_its_end_backwards() -> None:
     some = service("archives", *put("a", "b", "c"))
 
-    last = some.archived(NODE, 2, "")
-    rest = some.archived(NODE, 2, last.first)
+    last = some.archived(NODE, LATER, 2, "")
+    rest = some.archived(NODE, LATER, 2, last.first)
 
     assert ([item.id for _, item in last.published], last.begins) == (["b", "c"], False)
     assert ([item.id for _, item in rest.published], rest.begins) == (["a"], True)
+
+
+def test_an_archive_is_late() -> None:
+    some = service("archives", *put("a", "b"))  # b at 1.0
+
+    shown = {at: [item.id for _, item in some.archived(NODE, at, 100, "").published] for at in (2.8, 2.9)}
+
+    assert shown == {2.8: ["a"], 2.9: ["a", "b"]}
 
 
 def test_an_archive_that_is_empty_is_advertised_all_the_same() -> None:
@@ -64,7 +73,7 @@ def test_who_archives_nothing_says_so() -> None:
     some = Service("pubsub.localhost", PROSODY, {NODE: History("publish")})
 
     with pytest.raises(Refusal) as refused:
-        some.archived(NODE, 1, "")
+        some.archived(NODE, LATER, 1, "")
 
     assert isinstance(refused.value.meaning(), NotSupported)
 

@@ -59,6 +59,32 @@ def test_a_kept_history_that_went_otherwise_is_told() -> None:
     assert replay(kept | {"replayed": {"0": "another"}, "sources": "others"}) == []
 
 
+def test_a_long_run_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+    kept, told = tmp_path / "soak.json", list[str]()
+    Campaign(start=1, least=1, processes=1).soak(kept, told.append)
+    first = json.loads(kept.read_text(encoding="utf-8"))
+    more = Campaign(start=1, least=2, processes=1)
+
+    more.soak(kept, told.append)
+
+    both = json.loads(kept.read_text(encoding="utf-8"))
+    assert (first["seeds"], both["seeds"], more.ran) == ([1, 1], [1, 2], 2)
+    assert both["replayed"] == first["replayed"] == {"1": run_seed(1).digest}
+    assert both["counters"]["reads"] > first["counters"]["reads"]
+    assert [words.partition(",")[0] for words in told] == ["1 histories", "2 histories"]
+
+
+def test_a_long_run_begins_anew_where_the_sources_are_others(tmp_path: Path) -> None:
+    kept = tmp_path / "soak.json"
+    Campaign(start=1, least=1, processes=1).soak(kept, lambda _: None)
+    other = json.loads(kept.read_text(encoding="utf-8")) | {"sources": "others", "seeds": [1, 400]}
+    kept.write_text(json.dumps(other), encoding="utf-8")
+
+    Campaign(start=1, least=1, processes=1).soak(kept, lambda _: None)
+
+    assert json.loads(kept.read_text(encoding="utf-8"))["seeds"] == [1, 1]
+
+
 def test_time_and_chance_come_from_the_clock_only() -> None:
     found = []
     for path in sorted((ROOT / "daemon" / "pubkeep").rglob("*.py")):

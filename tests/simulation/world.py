@@ -46,6 +46,10 @@ LONG_PACE = 0.15
 SHOWN = 3
 FEW = 20
 """Below, somebody fills a long list again."""
+LATE = 0.5
+"""Seconds after which what was done is told, and archived, at most services."""
+INTERRUPTIONS = 4
+"""Of a long list, in the quiet time."""
 BUDGET = 90
 """Requests for each node in the quiet time."""
 CALM_PAUSE = 18.0
@@ -121,9 +125,7 @@ class World:
                 self.publish(node)
         if self.long:
             self._fill(MICROBLOG)
-            for network in self.networks.values():
-                for archive in network.services[self.jid].archives.values():
-                    archive.back(LONG_AGO)
+            self._long_ago()
         await self.daemon.start()
         first = [self.daemon.user(self.users.read(key, ItemsRequest(format="json"))) for key in self.keys]
         await asyncio.gather(*first)
@@ -380,6 +382,8 @@ class World:
             if self.cells.state(key) != before[key]:
                 self.cells.hit("max age", before[key])
         if self.long:
+            await self._interrupted_again()
+            await asyncio.sleep(MAX_AGE)
             await self._interrupted_unread()
         for key in kept:
             await self.users.read(key, ItemsRequest(format="json"))
@@ -397,15 +401,41 @@ class World:
         if fault := self.disk.ledger.index_fault():
             raise Wrong(fault)
 
+    def _long_ago(self) -> None:
+        """Hours pass at the services: what was published until now is older than any difference between clocks."""
+        for network in self.networks.values():
+            for archive in network.services[self.jid].archives.values():
+                archive.back(LONG_AGO)
+
+    async def _interrupted_again(self) -> None:
+        """Calm days: of a long list little is edited between two sessions, and every time it is caught up with."""
+        await self._synchronised()
+        self._long_ago()
+        for _ in range(INTERRUPTIONS):
+            await self._edited_between_sessions(self.chance.choice((self.chance.uniform(0, LATE), SOON)))
+            for pause in self.chance.choice(((0, QUIET / 10), (QUIET / 10,))):
+                await asyncio.sleep(pause)  # who reads at once is given all by the service, and so is the copy
+                for network in self.networks.values():
+                    key = NodeKey(network.account, self.jid, MICROBLOG)
+                    await self.users.read(key, ItemsRequest(format="json"))
+
     async def _interrupted_unread(self) -> None:
         """Nobody reads it, and another session begins after an edit: where nothing shows edits its ids come first."""
+        await self._synchronised()
+        await self._edited_between_sessions(SOON)
+
+    async def _synchronised(self) -> None:
         for network in self.networks.values():
             await self.users.decide("synchronise", NodeKey(network.account, self.jid, MICROBLOG))
         await asyncio.sleep(QUIET / 10)
+
+    async def _edited_between_sessions(self, pause: float) -> None:
         for network in self.networks.values():
             network.cut()
         await asyncio.sleep(QUIET / 100)
-        self.publish(MICROBLOG)
+        for _ in range(self.chance.randint(1, 3)):
+            self.publish(MICROBLOG)
+        await asyncio.sleep(pause)  # after a short one, some of it is told in the next session or not yet archived
         for network in self.networks.values():
             network.connect()
         await asyncio.sleep(self.chance.uniform(0, SOON))

@@ -313,8 +313,7 @@ class Known:
 
     def new_epoch(self, link: Link) -> None:
         """What was proved before proves nothing now."""
-        link.epoch += 1
-        link.as_of = None
+        link.new_epoch(self._clock.boottime())
         for node in self._nodes.values():
             if node.link is link:
                 node.settle.lesson.drop()

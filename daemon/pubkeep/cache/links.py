@@ -19,6 +19,8 @@ class Link:
     settings: CacheSettings
     epoch: int = 0
     """Grows at each session that was not resumed and at each sign of loss on the way."""
+    epoch_began: float = float("-inf")
+    """When that was, in boottime."""
     as_of: float | None = None
     """When the latest request was sent that the service answered with a result in this epoch, minus fan_out."""
     traits: Traits = field(default_factory=Traits)
@@ -47,6 +49,10 @@ class Link:
     def fan_out(self) -> float:
         """D: how much later than it can be read this service may tell a change, in seconds."""
         return self.settings.fan_out if self.traits.fan_out is None else self.traits.fan_out
+
+    def new_epoch(self, now: float) -> None:
+        """What was proved before proves nothing now."""
+        self.epoch, self.epoch_began, self.as_of = self.epoch + 1, now, None
 
     def oldest_first(self, newest: Sequence[T]) -> Sequence[T]:
         """What a `max_items` answer has, turned where the newest are known to come first."""

@@ -5,15 +5,17 @@ What is new or edited is learnt from the node's archive, from an order by modifi
 moves to the end, from the newest items. What went, and where everything stands, from the number of all items or from
 all ids. The newest items are always read, which shows that we may. What these prove together is said in proofs.py.
 
-Only an archive shows each edit. Among the newest, one that was followed by a publication of *unchanged* items can hide:
-then the kind `edit` is untold until the next listing of the whole node, and the proof keeps its age. Where nothing
-shows edits, ids and the newest items still show what came and went; the copy is stale until its contents are proved, in
-order of use.
+Only an archive shows each edit, and it may be as late as an event: asked sooner after the beginning of the epoch, it
+might lack one of which nobody told us. Among the newest, an edit that was followed by a publication of *unchanged*
+items can hide: then the kind `edit` is untold until the next listing of the whole node, and the proof keeps its age.
+Where nothing shows edits, ids and the newest items still show what came and went; the copy is stale until its contents
+are proved, in order of use.
 
 Whatever does not fit exactly proves nothing, and the node is listed whole. So is, at once, one of less than `catch_up`
 items (config.py): that costs no more.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +45,8 @@ class _Evidence:
 
     held: dict[str, bytes]
     sent_at: float
+    epoch: int
+    unchanged: Valid
     edits: Shown
     ids: Shown | None
 
@@ -80,21 +84,22 @@ class CatchUp(Part):
         """
         if node.link.traits.reversed is None:
             await self._lister.direction(node, client)
-        sent_at = self._clock.boottime()
+        await self._archived(node)
+        begun = self._clock.boottime(), node.link.epoch, node.unchanged()
         held = await self._store.digests(node.record.number)
         edits = await self._edits(node, client, held)
         if not edits.by and node.link.order != "publish" and self._clock.boottime() - node.read_at <= UNREAD:
             return None  # somebody waits for the contents
         known = edits.by or node.link.order == "publish"
         if known and node.link.order and strategies.uses(node.link, Way.COUNT):
-            evidence = _Evidence(held, sent_at, edits, None)
+            evidence = _Evidence(held, *begun, edits, None)
             query = ItemsQuery(rsm_max=COUNTED + len(set(edits.edits).difference(held)), rsm_before="")
             if (outcome := await self._newest(node, client, evidence, query)) is not None:
                 return outcome
         if not strategies.uses(node.link, Way.IDS) or (ids := await strategies.listed_ids(node, client)) is None:
             return None
         assert ids.ids is not None
-        evidence = _Evidence(held, sent_at, edits, ids)
+        evidence = _Evidence(held, *begun, edits, ids)
         number = len(set(ids.ids).difference(held)) + OVERLAP
         for _ in range(TRIES if node.link.order == "publish" else 1):
             outcome = await self._newest(node, client, evidence, ItemsQuery(max_items=number))
@@ -104,6 +109,12 @@ class CatchUp(Part):
             if number > len(ids.ids) / 2:
                 break
         return None
+
+    async def _archived(self, node: Node) -> None:
+        """Wait until what was published before anybody told us of it is in the archive, where there is one."""
+        if strategies.uses(node.link, Way.ARCHIVE):
+            untold_until = max(node.link.epoch_began, node.resubscribed_at)
+            await asyncio.sleep(untold_until + self._settings.fan_out - self._clock.boottime())
 
     async def _edits(self, node: Node, client: PubSubClient, held: dict[str, bytes]) -> Shown:
         """What shows each edit, where anything does but the newest items."""
@@ -119,13 +130,12 @@ class CatchUp(Part):
 
     async def _newest(self, node: Node, client: PubSubClient, evidence: _Evidence, query: ItemsQuery) -> Outcome | None:
         """Read the newest and, in the inbox, put all together."""
-        unchanged, epoch = node.unchanged(), node.link.epoch
         outcome: Outcome | None = None
 
         async def take(listing: Listing) -> None:
             nonlocal outcome
             node.access.shown(listing.sent_at)
-            if not unchanged():
+            if not evidence.unchanged():
                 outcome = Outcome(proved=False, reason=MOVED_AWAY, again=True)
                 return
             held = await self._store.digests(node.record.number)
@@ -135,7 +145,7 @@ class CatchUp(Part):
             node.settle.answered(evidence.sent_at, listing.taken_at, None, held)
             for items in _both_ways(node, listing):
                 if (found := await self._fit(node, evidence, items, listing)) is not None:
-                    outcome = await self._write(node, evidence, found, epoch, unchanged)
+                    outcome = await self._write(node, evidence, found)
                     return
 
         await client.items(node.key, query, take)
@@ -177,15 +187,15 @@ class CatchUp(Part):
         by |= evidence.edits.by | {newest}
         return _Found(listed, changed, proves | evidence.edits.proves | TABLE[newest], by)
 
-    async def _write(self, node: Node, evidence: _Evidence, found: "_Found", epoch: int, unchanged: Valid) -> Outcome:
-        proof, started = node.proof, evidence.sent_at
+    async def _write(self, node: Node, evidence: _Evidence, found: "_Found") -> Outcome:
+        proof, started, epoch = node.proof, evidence.sent_at, evidence.epoch
         kept = set(found.order)
         deaf = node.subscribed_epoch != epoch
         exact = Way.ARCHIVE in found.by
         removals = [item_id for item_id in evidence.held if item_id not in kept]
         applied = await self._applier.commit(
             node,
-            unchanged,
+            evidence.unchanged,
             lambda record: self._store.apply(
                 record, found.changed, removals=removals, order=found.order, record=record
             ),
@@ -194,7 +204,7 @@ class CatchUp(Part):
             error="",
             verified_at=self._clock.wall_of(started) if exact else node.record.verified_at,
         )
-        if applied is None or not unchanged():
+        if applied is None or not evidence.unchanged():
             if applied is not None:
                 self._applier.tell_items(node, applied)
             return Outcome(proved=False, reason=MOVED_AWAY, again=True)

@@ -64,6 +64,8 @@ class FakeService:
         """Items in each page of a list of all; 0: it gives all of them at once."""
         self.subscribed = False
         self.features: frozenset[str] = frozenset()
+        self.archived: list[tuple[int, float, str, str]] = []
+        """What was published: (its stamp, in microseconds; from when on, in boottime, it is shown; id; text)."""
         self.form: dict[str, FieldValue] = {}
         """The configuration; who may not read it gets an error where it is empty."""
         self.deaf: tuple[str, ...] = ()
@@ -246,7 +248,10 @@ class FakeService:
         return tuple(DiscoItem(service, "", item_id) for item_id in self.items_held if self.shows_ids)
 
     async def archive(self, node: NodeKey, number: int, before: str) -> ArchivePage:
-        raise NotSupported("it archives nothing")
+        if not self.archived:
+            raise NotSupported("it archives nothing")
+        there = [(at, wire(*item)) for at, since, *item in self.archived if since <= self._clock.boottime()]
+        return ArchivePage(tuple(there), "", begins=True)
 
     async def _in_order(self, sent_at: float, work: Callable[[], Awaitable[Any]]) -> Any:
         self.listener.answered(self.key.account, self.key.service, sent_at)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.config import CacheSettings
 from pubkeep.model import ItemsQuery
 from pubkeep.sync import fitting
 from pubkeep.sync.catching_up import CONTENTS, HIDDEN_EDIT
-from pubkeep.sync.strategies import OVERLAP
-from tests.daemon.cache.conftest import Bench, bench
+from pubkeep.sync.strategies import MAM, OVERLAP
+from tests.daemon.cache.conftest import FAN_OUT, Bench, bench
 from tests.daemon.cache.service import KEY
 
 __all__ = ["bench"]
@@ -149,3 +150,22 @@ async def test_where_nothing_shows_edits_an_unread_node_has_its_ids_first_and_it
     assert CONTENTS in doubts
     assert [query.max_items for query in asked if not whole([query])][-1] == OVERLAP + 1
     assert whole(asked)
+
+
+@pytest.mark.parametrize("subscription_lost", [False, True])
+async def test_an_archive_that_is_as_late_as_events_are_shows_all_that_nobody_told(
+    large: Bench, subscription_lost: bool
+) -> None:
+    service, now = large.service, large.clock.wall()
+    large.cache._known.link(KEY.account, KEY.service).learn(order="creation")
+    large.cache._known.link(KEY.account, KEY.service).features = frozenset({MAM})
+    service.moves = False
+    service.archived = [(now - 2 * CLOCKS_DIFFER, 0.0, item_id, text) for item_id, text in service.items_held.items()]
+
+    def change() -> None:
+        service.items_held["i7"] = "edited"
+        service.subscribed = not subscription_lost
+        service.archived.append((now, large.clock.boottime() + FAN_OUT * 0.9, "i7", "edited"))
+
+    assert not whole(await caught_up(large, change))
+    assert HIDDEN_EDIT not in (await large.read()).untold
