@@ -85,7 +85,7 @@ class Node:
     """No analyser matches it any more: what is held stays as it is, and is not synchronised."""
     dropped_events: int = 0
     decided_at: float = float("-inf")
-    """When the last answer came that changed the copy: one that was asked for before may be older."""
+    """When the last answer came that changed or proved the copy: one that was asked for before may be older."""
     sampled: set[str] = field(default_factory=set)
     """Ids that are asked for to see whether the notification showed what is stored."""
     seen_item: bool = False

@@ -185,7 +185,7 @@ class CatchUp(Part):
             if not fitting.by_newest(list(held), listed, head, edited):
                 return None
         by |= evidence.edits.by | {newest}
-        return _Found(listed, changed, proves | evidence.edits.proves | TABLE[newest], by)
+        return _Found(listed, changed, proves | evidence.edits.proves | TABLE[newest], by, listing.taken_at)
 
     async def _write(self, node: Node, evidence: _Evidence, found: "_Found") -> Outcome:
         proof, started, epoch = node.proof, evidence.sent_at, evidence.epoch
@@ -208,6 +208,7 @@ class CatchUp(Part):
             if applied is not None:
                 self._applier.tell_items(node, applied)
             return Outcome(proved=False, reason=MOVED_AWAY, again=True)
+        node.decided_at = found.taken_at
         node.link.show(way for way in found.by if way is not Way.ORDER_BY)
         if exact:
             node.proof = Proof(epoch, started, by=found.by)
@@ -231,6 +232,8 @@ class _Found:
     changed: Sequence[NewItem]
     proves: Proves
     by: frozenset[Way]
+    taken_at: float
+    """When the newest came."""
 
 
 def _both_ways(node: Node, listing: Listing) -> list[Sequence[WireItem]]:

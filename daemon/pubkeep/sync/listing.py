@@ -281,7 +281,7 @@ class Lister(Part):
         if walk.several or node.settle.fan_out:
             for item_id in node.settle.placed_ids(walk.sent_at):
                 node.settle.doubt_order(item_id)  # before it was listed, or after that
-        node.older = True
+        node.older, node.decided_at = True, walk.taken_at
         node.proof, node.hole, node.emptied_at = Proof(walk.epoch, walk.sent_at, by=frozenset((walk.way,))), "", None
         node.changed()
         self._applier.tell_items(node, applied)

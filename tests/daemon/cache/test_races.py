@@ -9,7 +9,7 @@ import pytest
 from pubkeep.errors import NotAllowed, NotFound, StorageFull, Unavailable
 from pubkeep.model import EventKind, NodeEvent, WireItem
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
-from tests.daemon.cache.service import KEY, FakeService, wire
+from tests.daemon.cache.service import KEY, PUBSUB, FakeService, wire
 
 
 async def test_a_listing_that_lacks_an_item_of_an_earlier_event_does_not_remove_it(bench: Bench) -> None:
@@ -46,6 +46,22 @@ async def test_an_item_retracted_before_a_listing_is_not_resurrected_by_its_late
 
     await bench.settled()
     assert "b" not in dict((await bench.state())[1])
+
+
+async def test_an_older_answer_by_id_does_not_overwrite_what_was_listed_since(bench: Bench) -> None:
+    async def listed() -> None:
+        bench.service.items_held["b"] = "newer"
+        await bench.synchronise()
+
+    changed: list[str] = []
+    bench.cache.listeners.append(lambda change: changed.extend(change.published))
+    bench.service.between = listed  # the answer by id was read before
+    bench.service.tell(WireItem("b", "", Element(f"{PUBSUB}item", {"id": "b"})))
+    await asyncio.sleep(4 * FAN_OUT)
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "newer"), ("c", "3")])
+    assert changed == ["b"]
 
 
 async def test_an_older_answer_by_id_does_not_overwrite_a_newer_event(bench: Bench) -> None:
@@ -156,7 +172,7 @@ async def test_old_news_show_nothing_of_the_order(bench: Bench) -> None:
 async def test_an_item_published_again_without_its_payload_may_have_moved(bench: Bench) -> None:
     await asyncio.sleep(2 * FAN_OUT)  # no listing covers what comes
     bench.service.publish_elsewhere("b", "2", told=False)
-    bench.service.tell(WireItem("b", "", Element("{http://jabber.org/protocol/pubsub}item", {"id": "b"})))
+    bench.service.tell(WireItem("b", "", Element(f"{PUBSUB}item", {"id": "b"})))
 
     await bench.service.drained(KEY)
     await bench.undoubted()
@@ -357,7 +373,7 @@ async def test_a_doubt_whose_question_was_cut_off_is_asked_again_when_the_sessio
 def overwritten_without_payload(service: FakeService) -> None:
     """Another client overwrites the newest item; of what it says nothing is told."""
     service.items_held["c"] = "other"
-    service.tell(WireItem("c", "", Element("{http://jabber.org/protocol/pubsub}item", {"id": "c"})))
+    service.tell(WireItem("c", "", Element(f"{PUBSUB}item", {"id": "c"})))
 
 
 async def test_a_read_waits_for_what_has_arrived(bench: Bench) -> None:
