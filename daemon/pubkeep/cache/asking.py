@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pubkeep import payload
+from pubkeep.cache import direction
 from pubkeep.cache.conversion import parse
 from pubkeep.cache.links import Link
 from pubkeep.errors import InvalidArgs, LimitExceeded, NotAllowed, NotFound, NotSupported, PubkeepError, Unavailable
@@ -33,7 +34,7 @@ ROW_OVERHEAD = 200
 Feed = Callable[[Listing, Collection[str] | None, Collection[str] | None], Awaitable[None]]
 """Given an answer, the ids that it covers (None: the newest), and all ids of the node where it ends a whole list."""
 LONG = 100
-"""Items; a longer answer is not asked for a second time to see which end of it is the newer one: two are."""
+"""Items; a longer answer is not asked for a second time to see which end of it is the newer one: a short one is."""
 WALKS = 3
 """So often a list is begun anew where it changed while it was read."""
 
@@ -142,17 +143,16 @@ async def _newest(
     if listing.rsm and listing.rsm.count is not None and len(items) < min(number + 1, listing.rsm.count):
         return None
     if len(items) > 1 and link.traits.reversed is None:
-        few, before = ItemsQuery(max_items=number + 1), listing
+
+        async def again(query: ItemsQuery) -> Listing:
+            return await client.items(key, query, lambda got: take(got, None))
+
         if len(items) > LONG:
-            few = ItemsQuery(max_items=2)
-            before = await client.items(key, few, lambda got: take(got, None))
-        one = await client.items(key, ItemsQuery(max_items=1), lambda got: take(got, None))
-        again = await client.items(key, few, lambda got: take(got, None))
-        ids, ends = list(dict.fromkeys(item.id for item in before.items)), [item.id for item in one.items]
-        quiet = len(ids) > 1 and [item.id for item in again.items] == [item.id for item in before.items]
-        if not quiet or ends not in (ids[:1], ids[-1:]):
+            await direction.learn(link, again, direction.FEW, await again(direction.FEW))
+        else:
+            await direction.learn(link, again, listing.query, listing)
+        if link.traits.reversed is None:
             return None  # something came in between: the whole list shows the order
-        link.learn(reversed=ends == ids[:1])
     items = tuple(link.oldest_first(items))
     return Asked(items[max(len(items) - number, 0) :], len(items) > number, listing.sent_at)
 

@@ -10,7 +10,7 @@ from pubkeep.cache.known import Known
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import TimedOut
-from pubkeep.model import NodeKey
+from pubkeep.model import Listing, NodeKey
 from pubkeep.ports import Analysers, Sessions, Store
 
 ANSWER_TIME = 20.0
@@ -58,3 +58,8 @@ async def in_time(key: NodeKey) -> AsyncIterator[None]:
 def words(key: NodeKey) -> str:
     """What a message about a node, or about a service as such, begins with."""
     return f"{key.node} at {key.service}" if key.node else key.service
+
+
+async def as_it_is(listing: Listing) -> Listing:
+    """What to do with an answer that is only looked at."""
+    return listing

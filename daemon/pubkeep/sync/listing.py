@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pubkeep.cache import direction
 from pubkeep.cache.applying import OTHER_ORDER, Applier
 from pubkeep.cache.committing import BATCH
 from pubkeep.cache.known import Node, Proof, Valid
-from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.parts import Part, Tools, as_it_is
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
 from pubkeep.slices import Slices
@@ -199,17 +200,12 @@ class Lister(Part):
         return not node.hidden
 
     async def direction(self, node: Node, client: PubSubClient) -> None:
-        """Whether the newest come first: the single newest stands at one end of the two newest."""
-        ends: list[list[str]] = []
+        """Whether the newest come first in answers of this service (cache/direction.py)."""
 
-        async def take(listing: Listing) -> None:
-            ends.append([item.id for item in listing.items])
+        async def ask(query: ItemsQuery) -> Listing:
+            return await client.items(node.key, query, as_it_is)
 
-        for number in (2, 1, 2):
-            await client.items(node.key, ItemsQuery(max_items=number), take)
-        two, one, again = ends
-        if two == again and len(one) == 1 and len(two) == 2 and one[0] in two:
-            node.link.learn(reversed=one[0] == two[0])
+        await direction.learn(node.link, ask, direction.FEW, await ask(direction.FEW))
 
     async def _store_part(
         self, node: Node, same: Valid, part: Sequence[WireItem], named: Collection[str], report: Report

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pubkeep import payload
 from pubkeep.cache.known import Node
 from pubkeep.cache.links import Link
+from pubkeep.cache.parts import as_it_is
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, Refused
-from pubkeep.model import ItemsQuery, Listing, OrderBy, WireItem
+from pubkeep.model import ItemsQuery, OrderBy, WireItem
 from pubkeep.ports import PubSubClient
 from pubkeep.sync.proofs import TABLE, Proves, Way
 
@@ -127,7 +128,7 @@ async def last_modified(node: Node, client: PubSubClient, held: Mapping[str, byt
     for _ in range(TRIES):
         query = ItemsQuery(rsm_max=number, order=order_by("modification", version))
         try:
-            items = (await client.items(node.key, query, _as_it_is)).items
+            items = (await client.items(node.key, query, as_it_is)).items
         except NOTHING:
             return None
         ids = [item.id for item in items]
@@ -154,7 +155,7 @@ async def honours_order(node: Node, client: PubSubClient, newest: list[str], ver
     for by in ("creation", "modification"):
         query = ItemsQuery(rsm_max=len(newest), order=order_by(by, version))
         try:
-            answers.append([item.id for item in (await client.items(node.key, query, _as_it_is)).items])
+            answers.append([item.id for item in (await client.items(node.key, query, as_it_is)).items])
         except NOTHING:
             return False
     if newest not in answers:
@@ -163,7 +164,3 @@ async def honours_order(node: Node, client: PubSubClient, newest: list[str], ver
         return None
     node.link.learn(order="creation" if answers[0] == newest else "publish")
     return True
-
-
-async def _as_it_is(listing: Listing) -> Listing:
-    return listing

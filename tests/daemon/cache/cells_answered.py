@@ -28,7 +28,7 @@ CELLS: dict[str, dict[str, Then]] = {
             "syncing",
             ASKED,
             EMPTY,
-            sent="newest 51, newest 1, newest 51, info, meta-data, subscribe, items",
+            sent="newest 51, newest 1, newest 51, newest 1, info, meta-data, subscribe, items",
             later="synced",
             later_held="abc",
         ),

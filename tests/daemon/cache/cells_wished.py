@@ -61,7 +61,7 @@ CELLS: dict[str, dict[str, Then]] = {
             STALE,
             UNPROVED,
             held="abc",
-            sent="publish z, meta-data, subscriptions, items, ids z, newest 2",
+            sent="publish z, meta-data, subscriptions, items, ids z",
             later="synced",
             later_held="abcz",
         ),

@@ -157,5 +157,22 @@ async def test_which_end_of_a_long_answer_is_the_newer_shows_in_short_ones(turne
     asked = await ask_of(service, link, ItemsRequest(max=1000))
 
     assert [item.id for item in asked.items] == ids
-    assert service.asked == [1001, 2, 1, 2]
+    assert service.asked == [1001, 2, 1, 2, 1]
     assert link.traits.reversed is turned
+
+
+async def test_an_item_that_goes_and_comes_again_between_answers_shows_no_direction() -> None:
+    class Changing(Newest):
+        """The newest, b, is away whenever the single newest is asked for, and comes again with another text."""
+
+        async def items(self, node: NodeKey, query: ItemsQuery, apply: Callable[[Listing], Awaitable[Any]]) -> Any:
+            self.asked.append(query.max_items)
+            there = [wire("a", "x")] if query.max_items == 1 else [wire("a", "x"), wire("b", str(len(self.asked)))]
+            return await apply(Listing(query, tuple(there), None, 1.0, 2.0))
+
+    service, link = Changing(turned=False), Link(CacheSettings())
+
+    await ask_of(service, link, ItemsRequest(max=1))
+
+    assert service.asked[:3] == [2, 1, 2]
+    assert link.traits.reversed is None
