@@ -221,9 +221,7 @@ class Users:
                     await self._policy(key, Policy())
                 case "max_age":
                     await self._policy(key, Policy(max_age=5))
-                    world.sights[key].max_age = 5
                     await asyncio.sleep(chance.uniform(0, 8))
-                    world.sights[key].max_age = 900
                     await self._policy(key, Policy())
                 case "never":
                     await self._policy(key, Policy("never"))
@@ -256,6 +254,9 @@ class Users:
     async def _policy(self, key: NodeKey, policy: Policy) -> None:
         """Until it is so: people insist."""
         self._decided[key] = policy
+        sight = self._world.sights[key]
+        if not policy.max_age:
+            sight.max_age = 900
         while True:
             try:
                 await self._world.daemon.there(key.account)
@@ -264,6 +265,8 @@ class Users:
             except (Killed, PubkeepError):
                 await asyncio.sleep(0.3)
             else:
+                if policy.max_age and self._decided.get(key) is policy:
+                    sight.max_age = policy.max_age
                 return
 
     # -- following -----------------------------------------------------------------------------------

@@ -309,9 +309,9 @@ def inside(page: Page, request: ItemsRequest, *, older: bool) -> Page | None:
     return replace(page, index=None, count=None, more=page.more or not request.after)
 
 
-def shown(page: Page) -> list[tuple[str, str, str]]:
-    """What readers see of its rows."""
-    return [(row.id, row.xml, row.json) for row in page.items]
+def shown(page: Page) -> tuple[bool, list[tuple[str, str, str]]]:
+    """What readers see of it: whether there are more, and its rows."""
+    return page.more, [(row.id, row.xml, row.json) for row in page.items]
 
 
 def of_the_node(error: PubkeepError) -> bool:

@@ -67,6 +67,8 @@ class Settle:
     lesson: Lesson = field(default_factory=Lesson)
     order_ids: dict[str, None] = field(default_factory=dict)
     """Ids whose place at the end of the order is in doubt, in the order of their events."""
+    _looked_for: set[str] = field(default_factory=set)
+    """Ids that a listing of the newest, asked for the order, lacked or had otherwise."""
     _newest: tuple[float, tuple[str, ...], bool] = (float("-inf"), (), False)
     """(sent_at, ids, whether there are no others) of the last answer that a caller got of the newest, as it came."""
     _told: dict[str, tuple[float, bytes | None]] = field(default_factory=dict)
@@ -193,12 +195,13 @@ class Settle:
         if everything is not None:
             self._told_all = listing.taken_at, frozenset(everything)
 
-    def contradicts(self, order: Sequence[str], since: float, *, turned: bool) -> bool:
+    def contradicts(self, order: Sequence[str], since: float, *, turned: bool, newest: bool = False) -> bool:
         """Whether a caller was shown others as the newest, or in another order, when asked for later than `since`.
 
         Args:
             order: oldest first, as a listing has it that began at `since`.
             turned: the newest come first in answers of the newest.
+            newest: `order` has the newest only.
         """
         sent_at, ids, all_of_it = self._newest
         if sent_at <= since:
@@ -206,6 +209,10 @@ class Settle:
         named, listed = self.named_since(since - self.fan_out), set(order)
         shown = [item_id for item_id in ids[:: -1 if turned else 1] if item_id not in named]
         first = next((order.index(item_id) for item_id in shown if item_id in listed), len(order))
+        if newest:
+            ours = [item_id for item_id in order if item_id not in named]
+            number = min(len(ours), len(shown))
+            return ours[len(ours) - number :] != shown[len(shown) - number :]
         ours = [item_id for item_id in order[0 if all_of_it else first :] if item_id not in named]
         return shown != ours
 
@@ -223,6 +230,18 @@ class Settle:
             return False
         return not (self._told_all[1] ^ listed.keys()) <= named
 
+    def shown_otherwise(self, ids: Iterable[str], shown: Mapping[str, bytes], since: float) -> frozenset[str]:
+        """Which ids a caller was shown otherwise than this answer does that was asked for at `since`.
+
+        Args:
+            shown: the digests of its items.
+        """
+        return frozenset(
+            item_id
+            for item_id in ids
+            if item_id in self._told and self._told[item_id][0] > since and self._told[item_id][1] != shown.get(item_id)
+        )
+
     def settled(self, ids: Iterable[str]) -> None:
         """An answer in a quiet window decided about these."""
         for item_id in ids:
@@ -237,11 +256,19 @@ class Settle:
     def order_settled(self) -> None:
         """A quiet listing of the newest showed the order."""
         self.order_ids.clear()
+        self._looked_for.clear()
+
+    def looked_for(self, ids: Collection[str]) -> bool:
+        """Whether all of these were looked for already, by id, since the order was settled; now they are."""
+        before = self._looked_for.issuperset(ids)
+        self._looked_for.update(ids)
+        return before
 
     def clear(self, keep: Collection[str] = ()) -> None:
         """A whole listing decided about everything but `keep`."""
         self._doubts = {item_id: doubt for item_id, doubt in self._doubts.items() if item_id in keep}
         self.order_ids = {item_id: None for item_id in self.order_ids if item_id in keep}
+        self._looked_for.clear()
 
     # -- what is known ---------------------------------------------------------------------------
 

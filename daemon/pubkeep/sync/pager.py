@@ -4,7 +4,8 @@
 slixmpp's iterator takes an error for the end, yields nothing where the service does not page and never
 ends where a page repeats. And services lie: answers are cut without a word, cursors do not advance,
 counts are wrong. So the end must be *seen*, nothing may repeat, and the sum must fit the counts; where none is given, a
-round number of items is not taken for all of them before one more was asked for.
+round number of items is not taken for all of them before one more was asked for, and an empty page not for the end
+before the last page was: the item that it begins after may just have moved there.
 """
 
 from collections.abc import Collection
@@ -48,6 +49,9 @@ class Pager:
     _surplus: frozenset[str] = frozenset()
     """What the newest showed that the list at once had not."""
     _confirms: bool = False
+    _ends: bool = False
+    _other_end: bool = False
+    """The last page did not end with what was listed last."""
     _after: str | None = None
     _first_count: int | None = None
     _last_count: int | None = None
@@ -65,6 +69,8 @@ class Pager:
             return None
         if self._confirms:
             return ItemsQuery(max_items=len(self.ids) + 1)
+        if self._ends:
+            return ItemsQuery(rsm_max=1, rsm_before="")
         if not self.paged:
             return ItemsQuery(order=self.order)
         return ItemsQuery(rsm_max=PAGE, rsm_after=self._after, order=self.order)
@@ -77,6 +83,10 @@ class Pager:
         self.taken_at = listing.taken_at
         if self._confirms:
             self.ended, self._surplus = True, frozenset(item.id for item in listing.items).difference(self.ids)
+            return ()
+        if self._ends:
+            last = [*self.ids][-1]
+            self.ended, self._other_end = True, not any(item.id == last for item in listing.items)
             return ()
         self.pages += 1
         if listing.rsm is not None and listing.items and listing.rsm.index and self.order is None:
@@ -100,6 +110,8 @@ class Pager:
                 self.fault = "the service stopped paging in the middle"
             elif len(self.ids) in CUTS:
                 self.ended, self._confirms = False, True
+        elif not listing.items and rsm.count is None and self.ids and self.order is None:
+            self._ends = True
         elif not listing.items or len(self.ids) == rsm.count:
             self.ended = True
         elif rsm.last is None:
@@ -118,6 +130,8 @@ class Pager:
         """
         if self.fault or not self.ended:
             return self.fault or "the listing was not finished"
+        if self._other_end:
+            return "the service's last page does not end with what it listed last"
         if not self._surplus <= set(racing):
             return self.cut
         if not self.at_least.difference(self.ids) <= set(racing):

@@ -132,10 +132,12 @@ class Scheduler(Part):
     def verify(self, node: Node, *, repair: bool) -> Job:
         """Compare it with the service now, as a job; without `repair` differences are reported and leave a doubt.
 
+        A hidden node may be readable again: it is listed as any other that has to be proved.
+
         Raises:
             Unavailable: the account is not connected.
         """
-        if not repair and node.next_attempt is None and not self._queued.get(node):
+        if not (repair or node.hidden or node.next_attempt is not None or self._queued.get(node)):
             self._compare.add(node)
         return self._start_job(node, "verify")
 
@@ -183,7 +185,7 @@ class Scheduler(Part):
         """Nobody waits for the synchronisation of a node any more; what had to be proved before still has to."""
         if node.record.copy is Copy.NONE and not node.record.items and node.record.wanted_by == "request":
             self._applier.unwanted(node)  # who wanted it does not; a read shows whether an analyser does
-        elif node.record.copy is not Copy.NONE and self._known.needs_proof(node):
+        elif self._known.needs_proof(node):
             node.next_attempt = self._clock.boottime() + FIRST_DELAY
 
     # -- work ------------------------------------------------------------------------------------

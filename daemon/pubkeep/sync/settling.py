@@ -64,6 +64,7 @@ class Settler(Part):
                 return
             started = listing.sent_at - node.settle.fan_out
             racing = node.settle.named_since(started).intersection(ids)
+            racing |= node.settle.shown_otherwise(ids, shown, listing.sent_at)
             if listing.sent_at < node.decided_at or listing.too_old:
                 racing = frozenset(ids)  # an answer that may be newer came before this one
             node.settle.answered(listing.sent_at, listing.taken_at, ids, shown)
@@ -86,8 +87,12 @@ class Settler(Part):
             node.settle.settled(i for i in ids if i not in racing)  # now that it is stored
             node.changed()
 
-        client = self._sessions.client(node.key.account)
-        await client.items(node.key, ItemsQuery(ids=tuple(ids)), take)
+        client, began = self._sessions.client(node.key.account), self._clock.boottime()
+        node.settle.watch(began)
+        try:
+            await client.items(node.key, ItemsQuery(ids=tuple(ids)), take)
+        finally:
+            node.settle.unwatch(began)
 
     @staticmethod
     def _compare(node: Node, item_id: str, shown: Mapping[str, bytes]) -> None:
@@ -113,7 +118,9 @@ class Settler(Part):
             racing = node.settle.named_since(started)
             head = [item.id for item in node.link.oldest_first(listing.items)][-number:]
             more = set(node.settle.order_ids).difference(ids)  # of what had arrived and was not applied yet
-            if racing or more or listing.sent_at < node.decided_at or listing.too_old:
+            turned = bool(node.link.traits.reversed)
+            other = node.settle.contradicts(head, listing.sent_at, turned=turned, newest=True)
+            if racing or more or other or listing.sent_at < node.decided_at or listing.too_old:
                 fits = True  # something came in between: another attempt follows when it is quiet
                 return
             digests = await self._store.digests(node.record.number)
@@ -136,6 +143,8 @@ class Settler(Part):
             if len(listing.items) < number:
                 gone = [each for each in held if each not in shown]  # there are no more
             doubtful = dict.fromkeys([*gone, *(item.id for item in changed if item.id in digests)])
+            if doubtful and node.settle.looked_for(doubtful):
+                return  # they are there, and stand somewhere else
             if doubtful:  # asked for by id first
                 for item_id in doubtful:
                     node.settle.doubt(item_id, listing.taken_at)

@@ -64,6 +64,39 @@ async def test_an_older_answer_by_id_does_not_overwrite_what_was_listed_since(be
     assert changed == ["b"]
 
 
+async def test_an_older_answer_by_id_does_not_settle_what_a_caller_was_shown_otherwise(bench: Bench) -> None:
+    vouched: list[str] = []
+
+    async def shown() -> None:
+        bench.service.items_held["b"] = "newer"
+        await bench.read(freshness="service", max=3)
+        vouched.clear()
+
+    bench.service.between = shown  # the answer by id was read before
+    bench.service.tell(WireItem("b", "", Element(f"{PUBSUB}item", {"id": "b"})))
+    async with asyncio.timeout(10):
+        while "newer" not in vouched:
+            answer = await bench.read(ids=("b",), freshness="cache", format="json")
+            vouched += [row.title for row in answer.page.items if not answer.stale]
+            await asyncio.sleep(FAN_OUT / 40)
+
+    assert set(vouched) == {"newer"}
+
+
+async def test_where_others_stand_otherwise_than_held_the_order_is_not_asked_for_again_and_again(bench: Bench) -> None:
+    bench.cache._known.link(KEY.account, KEY.service).learn(order="creation")
+    bench.service.items_held = {"c": "3", "a": "1", "b": "2"}
+    bench.service.asked.clear()
+
+    for item_id in ("d", "e"):
+        bench.service.publish_elsewhere(item_id, item_id)
+    await asyncio.sleep(FAN_OUT)
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [(i, i.translate(str.maketrans("abc", "123"))) for i in "cabde"])
+    assert len(bench.service.asked) < 10
+
+
 async def test_an_older_answer_by_id_does_not_overwrite_a_newer_event(bench: Bench) -> None:
     async def overtaken() -> None:
         bench.service.publish_elsewhere("a", "newer")

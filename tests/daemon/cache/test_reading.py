@@ -182,3 +182,18 @@ async def test_where_the_item_to_count_from_went_after_its_pages_were_listed_the
 
     assert (answer.stale, answer.reason) == (True, "it may have changed while its pages were listed")
     assert [row.id for row in answer.page.items] == ["b", "c"]
+
+
+async def test_pages_that_end_early_since_an_item_moved_are_not_taken_for_all(bench: Bench) -> None:
+    async def moved() -> None:
+        bench.service.publish_elsewhere("c", "3", told=False)  # its event is late
+
+    for item_id in ("d", "e"):
+        bench.service.publish_elsewhere(item_id, item_id)
+    await bench.settled()
+    bench.cache._known.link(KEY.account, KEY.service).learn(rsm=True)
+    bench.service.page, bench.service.between = 3, moved  # the second page begins after c
+
+    answer = await bench.read(index=0, max=3, freshness="service")
+
+    assert answer.page.more or answer.stale

@@ -243,3 +243,31 @@ async def test_pages_do_not_end_with_something_older_than_a_caller_was_shown_mea
     assert after == ("cache", [("a", "1"), ("b", "newer"), ("c", "3")])
     bench.service.tell(wire("b", "newer"))
     await bench.settled()
+
+
+async def test_a_denied_node_that_is_compared_and_readable_again_is_synchronised(bench: Bench) -> None:
+    bench.service.closed = True
+    with pytest.raises(NotAllowed):
+        await bench.read(freshness="service")
+    bench.service.closed = False
+    bench.service.publish_elsewhere("d", "4", told=False)
+
+    await bench.ended(await bench.cache.verify(KEY, repair=False))
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")])
+
+
+async def test_a_node_whose_first_synchronisation_was_cancelled_is_synchronised_later(bench: Bench) -> None:
+    async def cancelled() -> None:
+        job.cancel()
+
+    await bench.cache.forget(NodeFilter(node=KEY.node), [KEY.account])
+    await bench.read()  # an analyser wants it
+    job = await bench.cache.synchronise(KEY)
+    bench.service.between = cancelled
+    await bench.ended(job)
+    await bench.undoubted()
+
+    assert job.state == "cancelled"
+    assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3")])

@@ -85,6 +85,7 @@ def test_pages_without_a_count_end_with_an_empty_one() -> None:
     pager.take(listing(pager.query(), names(100, 130), Rsm("c", "d")))
     assert pager.query() is not None
     pager.take(listing(pager.query(), [], Rsm()))
+    pager.take(listing(pager.query(), names(129, 130), Rsm("d", "d")))
 
     assert pager.query() is None
     assert pager.doubt(()) == ""
@@ -198,6 +199,31 @@ def test_a_service_that_does_not_number_its_pages_is_not_doubted(index: int | No
 
     for start in (0, 100, 200):
         pager.take(listing(pager.query(), names(start, start + 100), Rsm("a", f"i{start}", index, 300)))
+
+    assert pager.query() is None
+    assert pager.doubt(()) == ""
+
+
+@pytest.mark.parametrize(("last", "doubt"), [("i3", ""), ("i4", "the service's last page does not end with what it ")])
+def test_an_empty_page_without_a_count_is_the_end_where_the_last_page_ends_there_too(last: str, doubt: str) -> None:
+    pager = Pager(paged=True, max_items=1000)
+
+    pager.take(listing(pager.query(), names(0, 4), Rsm("i0", "i3")))
+    pager.take(listing(pager.query(), [], Rsm()))
+    assert pager.doubt(()) == "the listing was not finished"
+    assert pager.query() == ItemsQuery(rsm_max=1, rsm_before="")
+    pager.take(listing(pager.query(), [last], Rsm(last, last)))
+
+    assert pager.query() is None
+    assert pager.doubt(("i4",)).startswith(doubt)
+    assert bool(pager.doubt(())) == bool(doubt)
+    assert list(pager.ids) == names(0, 4)
+
+
+def test_an_empty_node_has_no_last_page() -> None:
+    pager = Pager(paged=True, max_items=1000)
+
+    pager.take(listing(pager.query(), [], Rsm()))
 
     assert pager.query() is None
     assert pager.doubt(()) == ""
