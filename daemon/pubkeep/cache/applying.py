@@ -188,6 +188,8 @@ class Applier(Committer):
         node.proof = None
         node.unsubscribe()
         gone = {"state": NodeState.GONE, "reason": words, "copy": Copy.NONE, "subscribed": False, "error": ""}
+        node.record = replace(node.record, **gone)  # type: ignore[arg-type]
+        node.changed()
         await self._drop_rows(node, always, "node-deleted", **gone)
         self.tell(node, "deleted", None)
 

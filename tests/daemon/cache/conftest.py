@@ -52,6 +52,8 @@ class FragileStore(Store):
     after_applying: Callable[[], Awaitable[None]] | None = None
     """Happens once, when a transaction was committed and before anybody knows."""
 
+    after_forgetting: Callable[[], Awaitable[None]] | None = None
+    """Happens once, when rows were dropped and before anybody knows."""
     after_digests: Callable[[], Awaitable[None]] | None = None
     """Happens once, when digests were read and before they are handed over."""
 
@@ -81,7 +83,11 @@ class FragileStore(Store):
     async def forget_node(self, *arguments: Any, **more: Any) -> Applied:
         if not self.forgets:
             raise StorageFull("the database: the disk is full")
-        return await super().forget_node(*arguments, **more)
+        applied = await super().forget_node(*arguments, **more)
+        if happen := self.after_forgetting:
+            self.after_forgetting = None
+            await happen()
+        return applied
 
     async def apply(self, *arguments: object, **more: object) -> Applied:
         if self.fail:

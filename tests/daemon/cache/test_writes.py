@@ -404,3 +404,26 @@ async def test_a_full_disk_at_a_new_session_puts_off_what_is_left_over(
     gc.collect()
     assert first == [KEY]
     assert [record.name for record in caplog.records] == ["pubkeep.cache.cache"]
+
+
+async def test_a_publish_that_is_confirmed_while_the_rows_of_a_node_go_leaves_no_row_of_a_node_that_is_gone(
+    bench: Bench,
+) -> None:
+    dropped = asyncio.Event()
+
+    async def drop_slowly() -> None:
+        dropped.set()
+        await asyncio.sleep(FAN_OUT)
+
+    bench.store.after_forgetting = drop_slowly
+    bench.service.deleted = True
+    reading = asyncio.create_task(bench.read(freshness="service"))
+    await dropped.wait()
+    bench.service.deleted, bench.service.items_held = False, {}
+    await bench.cache.writer.publish(KEY, posts("new"), ids=["new"])
+    with pytest.raises(NotFound):
+        await reading
+    gone = bench.cache.explain(KEY)["state"] == "gone"
+    await bench.settled()
+
+    assert not gone
