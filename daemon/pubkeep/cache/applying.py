@@ -16,14 +16,12 @@ from pubkeep.cache.sampling import PAYLOADS, sample
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (
-    Applied,
     Confirmation,
     Copy,
     EventKind,
     Listing,
     NewItem,
     NodeEvent,
-    NodeRecord,
     NodeState,
     WireItem,
 )
@@ -188,15 +186,13 @@ class Applier(Committer):
         node.proof = None
         node.unsubscribe()
         gone = {"state": NodeState.GONE, "reason": words, "copy": Copy.NONE, "subscribed": False, "error": ""}
-        node.record = replace(node.record, **gone)  # type: ignore[arg-type]
-        node.changed()
-        await self._drop_rows(node, always, "node-deleted", **gone)
+        await self.drop_rows(node, always, "node-deleted", **gone)
         self.tell(node, "deleted", None)
 
     async def purged(self, node: Node) -> None:
         """All items are gone, but for a last one perhaps, that some services keep (XEP-0060 8.5, XEP-0460)."""
         node.punch("purged; the service may have kept a last item")
-        if (applied := await self._drop_rows(node, node.unended(), "purged")) is not None:
+        if (applied := await self.drop_rows(node, node.unended(), "purged")) is not None:
             self.tell(node, "purged", applied)
 
     async def ignore(self, node: Node, words: str) -> None:
@@ -204,16 +200,8 @@ class Applier(Committer):
         node.proof = None
         node.incarnation += 1
         ignored = {"state": NodeState.IGNORED, "reason": words, "copy": Copy.NONE}
-        node.record = replace(node.record, **ignored)  # type: ignore[arg-type]
-        node.changed()
-        if await self._drop_rows(node, node.unended(), "purged", **ignored) is not None:
+        if await self.drop_rows(node, node.unended(), "purged", **ignored) is not None:
             self.tell(node, "state", None)
-
-    async def _drop_rows(self, node: Node, valid: Valid, kind: str, **changes: object) -> Applied | None:
-        async def store(record: NodeRecord) -> Applied:
-            return await self._store.forget_node(record.number, kind, record=record)
-
-        return await self.commit(node, valid, store, **changes)
 
     async def denied(self, node: Node, words: str, asked_at: float) -> None:
         """The service refuses a question of `asked_at`: the rows are kept, and shown to nobody, stored or not."""

@@ -66,7 +66,7 @@ class Scheduler(Part):
         self._free_at: dict[str, float] = {}
         """By account: the next free moment for a node that nobody reads."""
         self._compare: set[Node] = set()
-        """Nodes whose next listing only compares."""
+        """Nodes whose next listing only compares, unless another session began, or nobody could read them."""
         self._scrub_due = self._clock.boottime()
         self._lease_due = self._clock.boottime() + LEASE_EVERY
         applier.verify = self.want
@@ -132,12 +132,10 @@ class Scheduler(Part):
     def verify(self, node: Node, *, repair: bool) -> Job:
         """Compare it with the service now, as a job; without `repair` differences are reported and leave a doubt.
 
-        A hidden node may be readable again: it is listed as any other that has to be proved.
-
         Raises:
             Unavailable: the account is not connected.
         """
-        if not (repair or node.hidden or node.next_attempt is not None or self._queued.get(node)):
+        if not repair and node.next_attempt is None and not self._queued.get(node):
             self._compare.add(node)
         return self._start_job(node, "verify")
 
@@ -258,7 +256,8 @@ class Scheduler(Part):
                 self._jobs.progress(job, done, total)
 
         key = node.key
-        report = self._reports[node] = Report(repair=node not in self._compare)
+        proved = node.proof is not None and node.proof.epoch == node.link.epoch and not node.hidden
+        report = self._reports[node] = Report(repair=node not in self._compare or not proved)
         self._compare.discard(node)
         self._watchers[node] = self._queued.pop(node, [])
         briefly = not self._watchers[node] and self._syncer.can_catch_up(node)
