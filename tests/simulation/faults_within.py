@@ -51,7 +51,7 @@ async def killed(world: "World", network: Network, service: str) -> None:
 
 
 async def restored_from_a_backup(world: "World", network: Network, service: str) -> None:
-    copy = copied(world.daemon.disk.raw)
+    copy, joined = copied(world.daemon.disk.raw), {key: sight.joined for key, sight in world.sights.items()}
     await asyncio.sleep(world.chance.uniform(1, 10))
     async with world.restarting:
         await world.daemon.stop()
@@ -59,9 +59,10 @@ async def restored_from_a_backup(world: "World", network: Network, service: str)
         # a clock that is set back at the same time would give numbers of the lost file again
         world.clock.shifted = world.most_shifted = max(world.clock.shifted, world.most_shifted)
         world.users.since = None
-        for sight in world.sights.values():
-            # an older file knows of no verdict that came after it: what it holds is stale until it is proved
-            sight.sequence, sight.gone = 0, 0
+        for key, sight in world.sights.items():
+            # an older file knows of no verdict that came after it, nor that an account was removed: what it holds is
+            # stale until it is proved
+            sight.sequence, sight.gone, sight.joined = 0, 0, joined[key]
         for each in world.networks.values():
             each.refused_at.clear()
         await world.daemon.start()

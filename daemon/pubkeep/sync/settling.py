@@ -11,6 +11,7 @@ from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.errors import PubkeepError
 from pubkeep.model import Copy, ItemsQuery, Listing
 from pubkeep.sync.listing import Lister
+from pubkeep.sync.proofs import Way
 
 HEAD = 200
 """So many ids of doubtful order are settled by a listing of the newest; more need the whole node."""
@@ -125,6 +126,9 @@ class Settler(Part):
                 return
             digests = await self._store.digests(node.record.number)
             held = list(digests)
+            counted = listing.rsm.count if listing.rsm is not None else None
+            if counted not in (None, len(held)) and _believed(node):
+                return  # something came or went without a word
             shown, asked = set(head), set(ids)
             mine = held[-number:]
             changed, _ = await self._applier.convert(node, listing.items, digests)
@@ -178,3 +182,8 @@ class Settler(Part):
         held = await self._store.digests(node.record.number)
         order = [item_id for item_id in held if item_id not in by_id] + [i for i in head if i in held]
         await self._applier.commit(node, same, lambda record: self._store.apply(record, order=order))
+
+
+def _believed(node: Node) -> bool:
+    """Whether the number of all items that comes with the newest can be held against the copy."""
+    return node.record.copy is Copy.WHOLE and Way.COUNT not in node.link.traits.distrusted

@@ -62,6 +62,8 @@ class FakeService:
         self.asked: list[ItemsQuery] = []
         self.page = 0
         """Items in each page of a list of all; 0: it gives all of them at once."""
+        self.counts = False
+        """Whether it says with the newest how many there are in all."""
         self.subscribed = False
         self.features: frozenset[str] = frozenset()
         self.archived: list[tuple[int, float, str, str]] = []
@@ -130,6 +132,7 @@ class FakeService:
         if query.ids:
             found = [(item_id, self.items_held[item_id]) for item_id in query.ids if item_id in self.items_held]
         elif query.max_items is not None:
+            rsm = Rsm(count=len(found)) if self.counts else None
             found = found[-query.max_items :]
         elif self.page:
             found, rsm = self._part(found, query)

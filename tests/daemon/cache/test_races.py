@@ -97,6 +97,18 @@ async def test_where_others_stand_otherwise_than_held_the_order_is_not_asked_for
     assert len(bench.service.asked) < 10
 
 
+async def test_the_order_of_the_newest_is_not_settled_beside_a_number_of_all_that_does_not_fit(bench: Bench) -> None:
+    bench.service.counts = True
+    del bench.service.items_held["a"]
+
+    for item_id in ("d", "e"):
+        bench.service.publish_elsewhere(item_id, item_id)
+    await asyncio.sleep(FAN_OUT)
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", [("b", "2"), ("c", "3"), ("d", "d"), ("e", "e")])
+
+
 async def test_an_older_answer_by_id_does_not_overwrite_a_newer_event(bench: Bench) -> None:
     async def overtaken() -> None:
         bench.service.publish_elsewhere("a", "newer")
