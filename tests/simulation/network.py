@@ -284,6 +284,7 @@ class Network(_Subscriber):
         if op[0] == "purge" and path.together:
             retracted = tuple(item_id for item_id, _ in service.nodes[node].states[-2].items)
             if not retracted:
+                service.nodes[node].changes[-1].told = False
                 return
             service.nodes[node].changes[-1].op = ("del", *retracted)  # who holds more is not told that it went
         late = op[0] == "late" or (path.late and op[0] in ("put", "del"))

@@ -247,9 +247,9 @@ class Users:
                 sight.joined = sight.history.number(world.clock.boottime() - ON_ITS_WAY)
 
     async def decide_again(self) -> None:
-        """Another file holds the decisions of another time."""
-        for key, policy in list(self._decided.items()):
-            await self._policy(key, policy)
+        """Another file holds the decisions of another time, perhaps of an account that was removed since."""
+        for key in self._world.sights:
+            await self._policy(key, self._decided.get(key, Policy()))
 
     async def _policy(self, key: NodeKey, policy: Policy) -> None:
         """Until it is so: people insist."""
