@@ -126,7 +126,8 @@ class Pager:
         """Why the walk does not prove the whole node, or empty.
 
         Args:
-            racing: ids that events named meanwhile: so much may the sum differ from the count.
+            racing: ids that events named meanwhile: so many may have gone since they were listed. Items that are
+                counted and not listed are missing all the same: the one that the last page began after had moved.
         """
         if self.fault or not self.ended:
             return self.fault or "the listing was not finished"
@@ -136,7 +137,8 @@ class Pager:
             return self.cut
         if not self.at_least.difference(self.ids) <= set(racing):
             return f"the service lists {len(self.ids)} items at once, and had more before"
-        if self._last_count is not None and abs(len(self.ids) - self._last_count) > len(racing):
+        surplus = 0 if self._last_count is None else len(self.ids) - self._last_count
+        if surplus < 0 or surplus > len(racing):
             return f"the service counts {self._last_count} items and lists {len(self.ids)}"
         if self._first_count != self._last_count and not racing:
             return "the service's count changed without a notification"

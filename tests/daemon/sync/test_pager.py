@@ -227,3 +227,14 @@ def test_an_empty_node_has_no_last_page() -> None:
 
     assert pager.query() is None
     assert pager.doubt(()) == ""
+
+
+def test_items_that_are_counted_and_not_listed_are_missing_whatever_was_told_meanwhile() -> None:
+    early, late = Pager(paged=True, max_items=1000), Pager(paged=True, max_items=1000)
+
+    for pager, count in ((early, 6), (late, 3)):
+        pager.take(listing(pager.query(), names(0, 4), Rsm("i0", "i3", 0, 6)))
+        pager.take(listing(pager.query(), [], Rsm(count=count)))
+
+    assert early.doubt(("i3", "i8", "i9")) == "the service counts 6 items and lists 4"
+    assert late.doubt(("i3", "i8", "i9")) == ""
