@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-from pubkeep.analysers.dates import microseconds
+from pubkeep.dates import microseconds
 from pubkeep.payload import to_xml
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -12,6 +12,8 @@ An analyser is a mapping:
 * `match_cb`   `(account, analysis)`: may edit `analysis` in place: `type`, `subtype`, `to_sync`, `parser`, and any
                JSON-able key of its own; what comes out is stored with the node
 * `version`    of the parser, a number; `schema`: a JSON Schema of what it gives
+* `keys`       places of that (JSON pointers) that queries are expected to ask for -> `value`, or `date`: what stands
+               there is RFC 3339, and compared as a moment
 
 Both functions may be plain, coroutine functions, or return anything awaitable. `item` is an ElementTree copy of
 `<item/>`; `service` is None for the account's own PEP.
@@ -32,9 +34,11 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from pubkeep import payload
-from pubkeep.analysers.dates import microseconds
+from pubkeep.dates import microseconds
 from pubkeep.errors import Conflict, InvalidArgs, NotFound
 from pubkeep.model import Analysis, NodeKey, Parsed, WireItem
+from pubkeep.query.conditions import Path
+from pubkeep.query.document import pointer
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +53,11 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "to_sync": (bool,),
     "version": (int,),
     "schema": (dict,),
+    "keys": (dict,),
 }
 _CALLABLES = ("parser", "match_cb")
+KINDS = ("value", "date")
+"""Of declared keys."""
 
 Parser = Callable[[str, Element, str | None, str], Any]
 MatchCallback = Callable[[str, dict[str, Any]], Any]
@@ -69,6 +76,7 @@ class Analyser:
     match_cb: MatchCallback | None = None
     version: int = 1
     schema: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
     source: str = "built-in"
 
     def matches(self, node: str, namespace: str) -> bool:
@@ -111,6 +119,11 @@ class Registry:
                 )
             elif not isinstance(value, _KEYS[key]) or (key == "version" and isinstance(value, bool)):
                 raise InvalidArgs(f"{who}: {key} must be of type {_KEYS[key][0].__name__}")
+        for place, kind in declaration.get("keys", {}).items():
+            if not isinstance(place, str) or not place.startswith("/") or kind not in KINDS:
+                raise InvalidArgs(
+                    f"{who}: keys: {place!r} must be a JSON pointer ('/start') and say {' or '.join(KINDS)}"
+                )
         for key in ("name", "type"):
             if not declaration.get(key):
                 raise InvalidArgs(f"{who}: {key} is missing")
@@ -138,6 +151,14 @@ class Registry:
     def interests(self) -> frozenset[str]:
         """Names of PEP nodes that are wanted; such a node is called as its payload's namespace (XEP-0163 3)."""
         return frozenset(each.node or each.namespace for each in self._analysers.values() if each.to_sync)
+
+    def instants(self) -> Mapping[str, frozenset[Path]]:
+        """See ports.Analysers."""
+        return {
+            analyser.name: frozenset(pointer(place) for place, kind in analyser.keys.items() if kind == "date")
+            for analyser in self._analysers.values()
+            if "date" in analyser.keys.values()
+        }
 
     @property
     def by_namespace(self) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pubkeep.analysers.atom import ATOM, LANG, THREAD, XHTML
 from pubkeep.analysers.blog import ANALYSER, COMMENTS, NODE, parse
-from pubkeep.analysers.dates import microseconds
+from pubkeep.dates import microseconds
 from tests.fixtures.changelogs import posts
 
 SCHEMA = jsonschema.Draft202012Validator(ANALYSER["schema"])

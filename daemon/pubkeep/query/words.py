@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Text as words: the same for what is indexed and what is typed, and on every database.
+
+A word is a run of letters, digits and the marks on them. Case and diacritics are folded: `Sécurité` is `securite`.
+Scripts that part no words by spaces (Han, kana, hangul, Thai and their neighbours) become pairs of neighbouring
+letters: 東京駅 is `東京 京駅 駅`. Two or more of them then are a phrase, and one alone is the beginning of a pair.
+
+The databases are given these words and split at spaces only; so both find the same, whatever version they are of.
+"""
+
+import re
+import unicodedata
+
+VERSION = f"1-{unicodedata.unidata_version}"
+"""What was indexed by another version is indexed anew."""
+MAX_WORD = 100
+"""Characters of a word that count."""
+MAX_WORDS = 16_000
+"""Words of one item that are found: PostgreSQL counts no further places."""
+
+_UNPARTED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua9e0-\ua9ff\uaa60-\uaa7f\uac00-\ud7a3\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff々"
+)
+"""Scripts without spaces between words, and hangul, whose words take endings."""
+_UNPARTED_LETTER = re.compile(f"[{_UNPARTED}]")
+_RUN = re.compile(f"[{_UNPARTED}]+|[^{_UNPARTED}]+")
+_ASCII_WORD = re.compile("[a-z0-9]+")
+
+
+class _Folding(dict[int, str | None]):
+    """What becomes of each character of a decomposed text, found out when it is first met."""
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category[0] in "LN":
+            result: str | None = character.casefold()
+        elif category[0] == "M":
+            result = None if _diacritic(character) else character
+        else:
+            result = None if category == "Cf" else " "
+        self[code] = result
+        return result
+
+
+def _diacritic(mark: str) -> bool:
+    """Whether a mark only colours its letter: accents, points of Hebrew and Arabic; not the vowels of other scripts."""
+    combining = unicodedata.combining(mark)
+    return 10 <= combining <= 36 or 200 <= combining <= 240
+
+
+_folding = _Folding()
+
+
+def fold(text: str) -> str:
+    """Case and diacritics away, words parted by spaces."""
+    return " ".join(_folded(text))
+
+
+def words(text: str) -> list[str]:
+    """All words of a text that is to be found."""
+    return _words(_folded(text), whole=True)[:MAX_WORDS]
+
+
+def term(text: str) -> tuple[tuple[str, ...], bool]:
+    """What was typed, as words that follow each other, and whether the last of them begins others by its nature."""
+    runs = _folded(text)
+    alone = bool(runs) and _is_unparted(runs[-1][-1]) and (len(runs[-1]) == 1 or not _is_unparted(runs[-1][-2]))
+    return tuple(_words(runs, whole=False)), alone
+
+
+def _folded(text: str) -> list[str]:
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", decomposed.translate(_folding)).split()
+
+
+def _words(folded: list[str], *, whole: bool) -> list[str]:
+    """The words of folded text.
+
+    Args:
+        whole: the text ends there. What is typed may go on: the last letter of an unparted script is no word then.
+    """
+    found: list[str] = []
+    for number, part in enumerate(folded, 1 - len(folded)):
+        if part.isascii() or not _UNPARTED_LETTER.search(part):
+            found.append(part[:MAX_WORD])
+            continue
+        for run in _RUN.findall(part):
+            if not _is_unparted(run[0]):
+                found.append(run[:MAX_WORD])
+                continue
+            found += [run[at : at + 2] for at in range(len(run) - 1)]
+            if whole or number or len(run) == 1 or not part.endswith(run):
+                found.append(run[-1])
+    return found
+
+
+def _is_unparted(letter: str) -> bool:
+    return _UNPARTED_LETTER.match(letter) is not None
