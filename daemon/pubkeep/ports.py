@@ -33,6 +33,7 @@ from pubkeep.model import (
     Traits,
     WireItem,
 )
+from pubkeep.query.conditions import Path
 from pubkeep.questions import Format, Page, SearchRequest, SearchResult
 
 T = TypeVar("T")
@@ -174,8 +175,16 @@ class ItemReader(Protocol):
 class Finder(Protocol):
     """Questions over all nodes."""
 
-    async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
-        """Items of these accounts that match, newest first. `incomplete` and `stale` are the caller's to fill in."""
+    async def search(
+        self, request: SearchRequest, accounts: Sequence[str], instants: Mapping[str, frozenset[Path]]
+    ) -> SearchResult:
+        """Items of these accounts that match, in the order that is asked for.
+
+        `incomplete` and `stale` are the caller's to fill in.
+
+        Args:
+            instants: by the name of an analyser, the places of its JSON that hold dates.
+        """
 
     async def lookup(
         self, uris: Sequence[tuple[NodeKey, str]], *, format: Format, extra: bool
@@ -334,6 +343,9 @@ class Analysers(Protocol):
 
         `namespace` is that of the items seen, empty if none was.
         """
+
+    def instants(self) -> Mapping[str, frozenset[Path]]:
+        """By the name of an analyser, the places of its JSON that hold dates."""
 
     @property
     def by_namespace(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pubkeep.model import ItemRow, NodeState
+from pubkeep.query.conditions import EVERYTHING, Condition
 
 Format = Literal["xml", "json", "both", "none"]
 Freshness = Literal["auto", "cache", "service", "quick"]
@@ -58,11 +59,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A question over everything that one caller may see. Empty tuples and strings do not restrict."""
+    """A question over everything that one caller may see."""
 
-    text: str = ""
-    types: tuple[str, ...] = ()
-    nodes: tuple[str, ...] = ()
+    query: Condition = EVERYTHING
+    order_by: tuple[str, ...] = ()
+    """As in DBUS-API, The query; empty: the newest first."""
     limit: int = 50
     cursor: str = ""
     since: int | None = None
@@ -73,7 +74,11 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """`removed` are URIs, with `since` only. `reset`: too much changed; the items are the first page anew."""
+    """`removed` are URIs, with `since` only. `reset`: too much changed; the items are the first page anew.
+
+    `unfinished`: it took too long; these are the first of the items, and the cursor goes on with the search.
+    `indexing`: words of older items are still being indexed, so that a text may not be found in them.
+    """
 
     items: tuple[ItemRow, ...]
     removed: tuple[str, ...] = ()
@@ -81,6 +86,8 @@ class SearchResult:
     cursor: str = ""
     count: int | None = None
     reset: bool = False
+    unfinished: bool = False
+    indexing: bool = False
     incomplete: int = 0
     stale: int = 0
 

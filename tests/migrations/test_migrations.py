@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from pubkeep.clock import Clock
 from pubkeep.errors import Failed
 from pubkeep.model import NodeRecord, NodeState
+from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from pubkeep.storage.engines import writer_engine
 from pubkeep.storage.migrate import HEAD, unchecked
@@ -176,7 +177,9 @@ async def held(path: Path) -> list[tuple[str, str]]:
     store = await Store.open(path, Clock())
     (node,) = await store.nodes(KEY.account)
     page = await store.page(node, limit=100)
-    found = await store.search(SearchRequest("word7"), [KEY.account])
+    async with asyncio.timeout(10):
+        while (found := await store.search(SearchRequest(read("word7")), [KEY.account])).indexing:
+            await asyncio.sleep(0.01)
     await store.close()
     assert [row.id for row in found.items] == ["i7"]
     return [(row.id, row.xml) for row in page.items]

@@ -4,6 +4,8 @@
 import sqlite3
 from collections.abc import Iterable
 
+from tests.fixtures.full_text import index_fault
+
 _NODES = """
 SELECT node.account || ' ' || node.service || ' ' || node.name, node.state, node.items,
        (SELECT count(*) FROM item WHERE item.node = node.number),
@@ -72,12 +74,9 @@ class Ledger:
         self.sequence = self._raw.execute(_TOTALS).fetchone()[4]
 
     def index_fault(self) -> str:
-        """Whether the full-text index holds just the texts."""
-        try:
-            self._raw.execute("INSERT INTO item_fts(item_fts, rank) VALUES('integrity-check', 1)")
-        except sqlite3.DatabaseError as error:
-            return f"O7: the full-text index: {error}"
-        return ""
+        """Whether the full-text index holds just the words of the items."""
+        fault = index_fault(self._raw)
+        return f"O7: {fault}" if fault else ""
 
     def table(self) -> dict[tuple[str, str, str, str], str]:
         """(account, service, node, id) -> title of all that may be found."""

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from pubkeep.clock import Clock
 from pubkeep.errors import StorageFull, Unavailable
+from pubkeep.storage import indexing
 from pubkeep.storage.engines import Readers, Writer, our_errors, writer_engine
 from pubkeep.storage.migrate import migrate
 from pubkeep.storage.store import Store, first_numbers
@@ -196,7 +197,8 @@ def open_store(disk: Disk, clock: Clock) -> SimulatedStore:
     writer = _InlineWriter(disk)
     with disk.engine.begin() as connection:
         counter, last = first_numbers(connection, clock.wall())
-    store = SimulatedStore(writer, _InlineReaders(disk), counter, last, clock)
+        filling = indexing.prepare(connection)
+    store = SimulatedStore(writer, _InlineReaders(disk), counter, last, clock, filling=filling)
     store.inline = writer
     return store
 

@@ -241,7 +241,7 @@ def raw() -> Iterator[sqlite3.Connection]:
         " VALUES (1, 'a@b', 's', 'n', 'stale', '', '', '', '', 0, 0, 0, '', '', '', 'whole', 1, 0, 1, 0, 0, '', '');"
         "INSERT INTO item VALUES (1, 1, 'i', 1, 1, '', 0, 0, 0, 0, '', 't', '', '', 0, '', x'00', 5);"
         "INSERT INTO payload VALUES (1, ''); INSERT INTO item_text VALUES (1, 'word');"
-        "INSERT INTO item_fts (rowid, text) VALUES (1, 'word');"
+        "INSERT INTO item_fts (rowid, words) VALUES (1, 'word');"
     )
     yield connection
     connection.close()

@@ -16,6 +16,7 @@ from pubkeep_bridge.client import Account, connect
 from pubkeep_bridge.client.errors import PubkeepError
 from tests.fixtures.author import Author
 from tests.fixtures.daemon import DaemonProcess
+from tests.fixtures.full_text import index_fault
 from tests.fixtures.servers import PASSWORD, Server
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_main_job import equal_to_service
@@ -37,7 +38,7 @@ def check_database(path: Path) -> None:
         assert ask("SELECT tkey FROM item EXCEPT SELECT tkey FROM item_text") == []
         assert ask("SELECT tkey FROM item_text EXCEPT SELECT tkey FROM item") == []
         assert ask("SELECT number FROM item EXCEPT SELECT item FROM payload") == []
-        database.execute("INSERT INTO item_fts(item_fts, rank) VALUES ('integrity-check', 1)")
+        assert index_fault(database) == ""
         twice = "SELECT sequence FROM (SELECT sequence FROM item UNION ALL SELECT sequence FROM change)"
         assert ask(f"{twice} GROUP BY sequence HAVING count(*) > 1") == []
 
@@ -57,7 +58,8 @@ async def login(world: World) -> Account:
 
 
 async def all_works(world: World, bob: Author) -> None:
-    """Something that needs each transaction once."""
+    """A start, and something that needs each transaction once."""
+    await world.start()
     alice = await login(world)
     await world.synced(alice)
     await alice.publish(SERVICE, BLOG, [entry(100)], ids=["mine"])
@@ -78,12 +80,24 @@ async def crashing(server: Server, private_bus: str) -> AsyncIterator[World]:
     daemon.remove()
 
 
+async def index_of_another_version(world: World) -> None:
+    """A database with items, whose full-text index another version of the program made."""
+    await world.start()
+    await world.synced(await login(world))
+    world.daemon.stop()
+    with contextlib.closing(sqlite3.connect(world.daemon.database)) as database:
+        database.execute("UPDATE derived SET version = 'another'")
+        database.commit()
+
+
 @pytest.mark.parametrize("point", POINTS)
 async def test_killed_at_a_transaction_it_comes_back_whole(crashing: World, blog: Author, point: str) -> None:
     world = crashing
+    if point.endswith("fill index"):
+        await index_of_another_version(world)
     world.daemon.environ["PUBKEEP_CRASH"] = point
-    await world.start()
     working = asyncio.create_task(all_works(world, blog))
+    await asyncio.sleep(0)  # now there is a process
     assert world.daemon.process is not None
     async with asyncio.timeout(30):
         while world.daemon.process.poll() is None:

@@ -9,6 +9,7 @@ import pytest
 from pubkeep.config import CacheSettings
 from pubkeep.errors import NotAllowed, NotFound, Unavailable
 from pubkeep.model import AccountState, NodeChange, NodeState
+from pubkeep.query.document import read
 from pubkeep.questions import Answer, SearchRequest
 from pubkeep.sync.jobs import Job
 from tests.fixtures.author import Author
@@ -55,7 +56,7 @@ async def titles(reader: Backend) -> set[str]:
 
 async def found(reader: Backend) -> int:
     """How many items the search finds."""
-    return len((await reader.cache.search(SearchRequest(text="Title"), [reader.jid])).items)
+    return len((await reader.cache.search(SearchRequest(read("Title")), [reader.jid])).items)
 
 
 async def test_a_server_that_lost_everything_is_noticed(server: Server, bob: Author, carol: Backend) -> None:
@@ -228,7 +229,7 @@ async def test_what_a_refused_reader_held_is_kept_until_it_may_be_shown_again(bo
     await bob.affiliate(SERVICE, BLOG, carol.jid, "none")
     await carol.read(SERVICE, BLOG, freshness="service")
     await carol.settled(SERVICE, BLOG)
-    since = await carol.cache.search(SearchRequest(text="Title", since=before), [carol.jid])
+    since = await carol.cache.search(SearchRequest(read("Title"), since=before), [carol.jid])
 
     assert await found(carol) == NUMBER
     assert len(since.items) == NUMBER  # they are shown again

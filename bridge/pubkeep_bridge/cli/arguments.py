@@ -13,6 +13,17 @@ EPILOG = """examples:
 SERVICE is a JID; - means the account's own PEP.
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 nothing found, 4 no daemon, 130 interrupted."""
 
+SEARCHED = {
+    "type": "of this type",
+    "tag": "with this tag",
+    "from": "of this publisher",
+    "node": "of this node",
+    "account": "of this account",
+    "after": "published on this day (2026-01-31) or later",
+    "before": "published before this day",
+}
+"""Keys of a search box that are flags, too."""
+
 
 class _Command(argparse.ArgumentParser):
     """Takes options anywhere; argparse takes a list that may be empty for empty where an option stands before it."""
@@ -101,9 +112,11 @@ def parser() -> argparse.ArgumentParser:
     _manage(add, at, node)
 
     search = add("search", "find items by their words", shared, "'spring onions' -radish gard*")
-    search.add_argument("words", nargs="+", help='words, "phrases", prefix*, -not, OR')
-    search.add_argument("--type", action="append", help="only items of this type")
-    search.add_argument("--node", action="append", help="only items of this node")
+    search.add_argument("words", nargs="*", help='words, "phrases", prefix*, -not, OR, tag:garden; or a query in JSON')
+    for key, what in SEARCHED.items():
+        search.add_argument(f"--{key}", action="append", dest=f"only_{key}", help=f"only items {what}")
+    search.add_argument("--order-by", action="append", metavar="ORDER", help="-published, rank, /place/in/json, ...")
+    search.add_argument("--cursor", help="go on where a page ended")
     search.add_argument("--limit", type=int, default=20, metavar="N", help="so many (default 20)")
     search.add_argument("--since", type=int, metavar="SEQUENCE", help="only what changed after it")
 

@@ -2,13 +2,13 @@
 """The commands about nodes and about everything that is held."""
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from pubkeep_bridge.cli import render
+from pubkeep_bridge.cli.arguments import SEARCHED
 from pubkeep_bridge.cli.items import listing, service
 from pubkeep_bridge.cli.run import DONE, FAILED, NOTHING
 from pubkeep_bridge.client import Job, Pubkeep
@@ -133,12 +133,24 @@ async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def query(arguments: argparse.Namespace) -> str:
+    """What is asked for: JSON as it is, or what was typed, with the flags behind it."""
+    typed = " ".join(arguments.words)
+    if typed.lstrip().startswith("{"):
+        return typed
+    flags = [f'{key}:"{value}"' for key in SEARCHED for value in getattr(arguments, f"only_{key}") or ()]
+    return " ".join([typed, *flags])
+
+
 async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
-    """Items by their words, newest first."""
-    query: dict[str, object] = {"text": " ".join(arguments.words)}
-    query |= {"types": arguments.type} if arguments.type else {}
-    query |= {"nodes": arguments.node} if arguments.node else {}
-    found = await pubkeep.search(json.dumps(query), limit=arguments.limit, since=arguments.since)
+    """Items that match, newest first."""
+    found = await pubkeep.search(
+        query(arguments),
+        limit=arguments.limit,
+        cursor=arguments.cursor,
+        since=arguments.since,
+        order_by=arguments.order_by,
+    )
     if arguments.json:
         render.document({"items": found.items, "removed": found.removed, "meta": found.meta})
         return DONE if found.items or found.removed else NOTHING
@@ -147,7 +159,11 @@ async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
         print(f"gone  {render.clean(uri)}")
     words = f"{found.meta['took_us'] / 1000:.1f} ms; sequence {found.meta['sequence']}"
     if "cursor" in found.meta:
-        words += "; there are more: raise --limit"
+        words += f"; there are more: --cursor {found.meta['cursor']}"
+    if "unfinished" in found.meta:
+        words += "; that took too long, the cursor goes on with the search"
+    if "indexing" in found.meta:
+        words += "; older items are still being indexed"
     if found.meta["incomplete"]:
         words += f"; {found.meta['incomplete']} nodes in scope are not synced"
     render.note(words)

@@ -150,6 +150,7 @@ class Pubkeep:
         limit: int | None = None,
         cursor: str | None = None,
         since: int | None = None,
+        order_by: Sequence[str] | None = None,
         format: Format | None = None,
         extra: bool | None = None,
         max_bytes: int | None = None,
@@ -157,13 +158,15 @@ class Pubkeep:
         """Items of all accounts, newest first. Never asks the network.
 
         Args:
-            query: words as typed into a search box, or a JSON object (keys `text`, `types`, `nodes`).
+            query: what is typed into a search box, or a JSON object (query.schema.json).
+            order_by: `published`, `updated`, `creation`, `modification`, `rank`, `id` or places in the json (`/start`),
+                with `-` in front for descending.
             limit: so many (default 50); `cursor` of the answer goes on after them.
             since: only what changed after this sequence number: the live view. Search once; then, on each `watch`
                 event, again with the last answer's `sequence`.
         """
         given = {"limit": limit, "cursor": cursor, "since": since, "format": format, "extra": extra}
-        options = wire.options(given | {"max_bytes": max_bytes})
+        options = wire.options(given | {"order_by": order_by, "max_bytes": max_bytes})
         found, removed, meta = await self.call(ROOT, "Cache", "Search", "sa{sv}", query, options)
         return SearchAnswer(values.items(found), removed, wire.plain(meta))
 

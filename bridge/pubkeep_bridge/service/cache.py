@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """im.pubkeep.Pubkeep1.Cache"""
 
-import json
 import time
 from typing import Any
 
 from pubkeep.errors import InvalidArgs
+from pubkeep.query.document import read
 from pubkeep.questions import NodeFilter, SearchRequest
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service import options as opt
@@ -14,7 +14,15 @@ from pubkeep_bridge.service.gate import Gate
 from pubkeep_bridge.service.objects import Served
 from pubkeep_bridge.service.pubsub import FORMATS, check_bytes
 
-SEARCH = {"limit": "u", "cursor": "s", "since": "t", "format": "s", "extra": "b", "max_bytes": "u"}
+SEARCH = {
+    "limit": "u",
+    "cursor": "s",
+    "since": "t",
+    "order_by": "as",
+    "format": "s",
+    "extra": "b",
+    "max_bytes": "u",
+}
 LOOKUP = {"format": "s", "extra": "b"}
 FILTER = {
     "account": "s",
@@ -81,31 +89,14 @@ class Cache(Served):
 
 
 def search_request(query: str, options: dict[str, Any]) -> SearchRequest:
-    """The query, words or JSON, with its options. Raises InvalidArgs."""
+    """The query with its options. Raises InvalidArgs."""
     given = opt.parse(options, SEARCH)
     opt.choice(given, "format", FORMATS)
     check_bytes(given)
     if not 1 <= given.get("limit", 1) <= MAX_LIMIT:
         raise InvalidArgs(f"option 'limit': {given['limit']} is not from 1 to {MAX_LIMIT}")
-    return SearchRequest(**(_json_query(query) if query.lstrip().startswith("{") else {"text": query}), **given)
-
-
-def _json_query(query: str) -> dict[str, Any]:
-    try:
-        values = json.loads(query)
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgs(f"query: it is not JSON: {error}") from None
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        if key == "text" and isinstance(value, str):
-            result[key] = value
-        elif key in ("types", "nodes") and isinstance(value, list) and all(isinstance(each, str) for each in value):
-            result[key] = tuple(value)
-        elif key in ("text", "types", "nodes"):
-            raise InvalidArgs(f"query: {key} must be a {'string' if key == 'text' else 'list of strings'}")
-        else:
-            raise InvalidArgs(f"query: {key!r} is no key; there are text, types, nodes")
-    return result
+    given["order_by"] = tuple(given.get("order_by", ()))
+    return SearchRequest(read(query), **given)
 
 
 def _start(cursor: str, found: list[Any]) -> int:

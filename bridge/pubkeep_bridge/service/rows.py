@@ -179,8 +179,9 @@ def search_meta(result: SearchResult, took_us: int) -> dict[str, Any]:
         meta["cursor"] = Variant("s", result.cursor)
     if result.count is not None:
         meta["count"] = Variant("t", result.count)
-    if result.reset:
-        meta["reset"] = Variant("b", True)
+    for name in ("reset", "unfinished", "indexing"):
+        if getattr(result, name):
+            meta[name] = Variant("b", True)
     return meta
 
 

@@ -23,13 +23,14 @@ from pubkeep.config import CacheSettings
 from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, UnknownObject
 from pubkeep.model import Analysis, Applied, Copy, ItemRow, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.ports import Analysers, Sessions, Store
+from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import Answer, Format, ItemsRequest, NodeFilter, SearchRequest, SearchResult
 from pubkeep.sync.explain import explain
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.settling import Settler
 from pubkeep.sync.syncing import Syncer
-from pubkeep.uri import node_uri, parse_item_uri
+from pubkeep.uri import parse_item_uri
 
 log = logging.getLogger(__name__)
 
@@ -194,8 +195,8 @@ class Cache(Part):
         return await self._reader.get_items(key, request)
 
     async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
-        """Items of these accounts that match, newest first (DBUS-API, Search)."""
-        result = await self._store.search(request, accounts)
+        """Items of these accounts that match (DBUS-API, Search)."""
+        result = await self._store.search(request, accounts, self._analysers.instants())
         nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
         states = [self._known.state(node) for node in nodes]
         return replace(
@@ -364,9 +365,7 @@ class Cache(Part):
         return [
             node
             for node in self._known.nodes()
-            if node.key.account in accounts
-            and (not request.types or type_of(node) in request.types)
-            and (not request.nodes or node.key.node in request.nodes or node_uri(node.key) in request.nodes)
+            if node.key.account in accounts and of_node(request.query, node.key, type_of(node)) != NOTHING
         ]
 
 

@@ -6,5 +6,6 @@
 * migrate.py   created or migrated at start
 * store.py     the face (ports.Store): one public method is one transaction
 * writing.py, reading.py, finding.py   its parts
-* text.py      what a person types into a search box -> full-text query
+* walking.py, plan.py, candidates.py, sorting.py   of finding.py: one search, its SQL, what is read, orders and cursors
+* indexing.py  the full-text index
 """

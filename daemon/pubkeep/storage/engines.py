@@ -32,10 +32,13 @@ BUSY_TIMEOUT = 10_000
 """Milliseconds to wait for another process that writes."""
 
 
-class _Fetcher(Protocol):
+class Fetcher(Protocol):
+    """A connection for reading."""
+
     async def execute_fetchall(
         self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> Sequence[tuple[Any, ...]]: ...
+    ) -> Sequence[tuple[Any, ...]]:
+        """All rows of one question."""
 
 
 @contextmanager
@@ -197,7 +200,7 @@ class Readers:
         )
         event.listen(self._engine.sync_engine, "connect", self._connected)
         self._checked_out: list[AsyncConnection] = []
-        self._free: asyncio.LifoQueue[_Fetcher] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[Fetcher] = asyncio.LifoQueue()
 
     @staticmethod
     def _connected(connection: Any, _record: object) -> None:
@@ -230,7 +233,7 @@ class Readers:
             self._free.put_nowait(driver)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[_Fetcher]:
+    async def snapshot(self) -> AsyncIterator[Fetcher]:
         """A connection on which several questions see the same moment."""
         driver = await self._free.get()
         try:

@@ -1,68 +1,90 @@
 # SPDX-License-Identifier: MIT
-"""Questions over all nodes: search, newest first along the time key, and what changed since."""
+"""Questions over all nodes: search, and what changed since.
 
-import hashlib
+The nodes answer their part of a query first (query/scope.py); what is left is asked of the items (plan.py), along the
+time key wherever the newest come first. What SQL does not decide exactly is decided row by row (query/matching.py),
+until there are enough, or it has taken too long: then a cursor goes on from there.
+"""
+
 import json
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any
 
+from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld, InvalidArgs
 from pubkeep.model import ItemRow, NodeKey
+from pubkeep.query.conditions import All, Condition, Path
+from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import Format, SearchRequest, SearchResult
-from pubkeep.storage.engines import Readers
+from pubkeep.storage import sorting
+from pubkeep.storage.engines import Fetcher, Readers
 from pubkeep.storage.reading import extra_keys
-from pubkeep.storage.text import TextQuery, parse
-from pubkeep.uri import item_uri, node_uri, parse_item_uri
+from pubkeep.storage.walking import Limits, Scope, Walk, select_rows
+from pubkeep.uri import item_uri, parse_item_uri
 
+NONE: Mapping[str, frozenset[Path]] = MappingProxyType({})
 ROW_OVERHEAD = 200
 """Bytes a row takes beside its title, XML and JSON, roughly."""
-
-
-class _Fetcher(Protocol):
-    async def execute_fetchall(
-        self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> Sequence[tuple[Any, ...]]: ...
 
 
 class Finding:
     """ports.Finder."""
 
-    def __init__(self, readers: Readers) -> None:
-        self._readers = readers
+    limits = Limits()
+    indexing = False
+    """Whether words of older items are still to be indexed."""
 
-    async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
+    def __init__(self, readers: Readers, clock: Clock) -> None:
+        self._readers = readers
+        self._clock = clock
+
+    async def search(
+        self, request: SearchRequest, accounts: Sequence[str], instants: Mapping[str, frozenset[Path]] = NONE
+    ) -> SearchResult:
         """See ports.Finder.search.
 
         Raises:
-            InvalidArgs: a cursor of another search, or not of ours.
+            InvalidArgs: an order that is none; a cursor of another search, or not of ours.
             CursorTooOld: `since` lies in the future of this database.
+            LimitExceeded: too many items to be sorted.
         """
-        query = parse(request.text) if request.text.strip() else None
-        bottom = _read_cursor(request, accounts)
+        orders, mark = sorting.read(request.order_by), sorting.mark(request, accounts)
+        after = sorting.read_cursor(request.cursor, mark, orders) if request.cursor else None
+        indexing = self.indexing  # as it is before anything is read
         async with self._readers.snapshot() as fetcher:
-            nodes, turned = await self._nodes(fetcher, request, accounts)
+            scope = await self._scope(fetcher, request.query, accounts)
             sequence, start = (await fetcher.execute_fetchall(_SEQUENCE))[0]
+            walk = Walk(self._clock, self.limits, fetcher, scope, instants)
+            if any(order.name == "rank" for order in orders) and not walk.plan.wanted:
+                raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
             if request.since is not None:
                 if request.since > sequence:
                     raise CursorTooOld(f"since {request.since}: this database is at {sequence} only; read anew")
-                if request.since >= max(start, turned):
-                    changed = await self._changed(fetcher, request, accounts, query, nodes, sequence)
+                if request.since >= max(start, scope.turned):
+                    changed = await self._changed(walk, request, accounts, sequence)
                     if changed is not None:
                         return changed
-            if query is not None and not (query.wanted or query.unwanted):
-                return SearchResult((), sequence=sequence, count=0, reset=request.since is not None)
-            sql = _select(request.format, query) + " ORDER BY item.tkey DESC LIMIT :number"
-            parameters = _parameters(query, nodes) | {"bottom": bottom, "number": request.limit + 1}
-            rows = await fetcher.execute_fetchall(sql, parameters)
-        kept = _fitting(rows[: request.limit], request.max_bytes)
-        more = len(kept) < len(rows)
+            newest = sorting.by_time(orders)
+            if newest is None:
+                found = await walk.sorted(orders, request.limit + 1, after)
+            else:
+                found = await walk.along(request.limit + 1, after[0] if after else None, newest=newest)
+            kept = _fitting(
+                await walk.rows([tkey for tkey, _ in found[: request.limit]], request.format), request.max_bytes
+            )
+        more = len(kept) < len(found)
+        last = found[len(kept) - 1] if kept else None
+        if walk.unfinished and not more:
+            last = (walk.unfinished, ())
         return SearchResult(
-            tuple(_row(row, extra=request.extra) for row in kept),
+            tuple(_row(row, scope, extra=request.extra) for row in kept),
             sequence=sequence,
-            cursor=_write_cursor(request, accounts, kept[-1][-1]) if more and kept else "",
-            count=None if more or request.cursor else len(kept),
+            cursor=sorting.write_cursor(mark, *last) if last is not None and (more or walk.unfinished) else "",
+            count=None if more or request.cursor or walk.unfinished else len(kept),
             reset=request.since is not None,
+            unfinished=bool(walk.unfinished) and not more,
+            indexing=indexing and bool(walk.plan.wanted or walk.plan.unwanted),
         )
 
     async def lookup(
@@ -71,136 +93,79 @@ class Finding:
         """See ports.Finder.lookup."""
         found: list[ItemRow] = []
         missing: list[int] = []
-        sql = _select(format, None) + (
-            " AND node.account = :account AND node.service = :service AND node.name = :node AND item.item_id = :id"
-        )
         async with self._readers.snapshot() as fetcher:
-            nodes = json.dumps([n for (n,) in await fetcher.execute_fetchall(_VISIBLE)])
+            scope = await self._scope(fetcher, All(), sorted({key.account for key, _ in uris}))
+            numbers = {key: number for number, (key, _) in scope.nodes.items()}
+            sql = select_rows(format, "item.node = :node AND item.item_id = :id")
             for index, (key, item_id) in enumerate(uris):
-                parameters = {"bottom": _TOP, "nodes": nodes, "id": item_id, **key._asdict()}
-                rows = await fetcher.execute_fetchall(sql, parameters)
-                if rows:
-                    found.append(_row(rows[0], extra=extra))
+                parameters = {"node": numbers.get(key, 0), "id": item_id}
+                if rows := await fetcher.execute_fetchall(sql, parameters):
+                    found.append(_row(rows[0], scope, extra=extra))
                 else:
                     missing.append(index)
         return found, missing
 
-    async def _nodes(self, fetcher: _Fetcher, request: SearchRequest, accounts: Sequence[str]) -> tuple[str, int]:
-        """The numbers of the nodes in scope, as JSON, and when one of them last vanished or came back.
-
-        Denied and gone nodes are hidden from everybody. Their items do not change by that, so whoever noted a
-        number before it has to read anew.
-        """
+    async def _scope(self, fetcher: Fetcher, query: Condition, accounts: Sequence[str]) -> Scope:
+        """Denied and gone nodes are hidden from everybody; their items do not change by that."""
+        scope = Scope({}, {}, 0)
         rows = await fetcher.execute_fetchall(_NODES, {"accounts": json.dumps(list(accounts))})
-        scope = [
-            (number, hidden, turned)
-            for number, account, service, name, kind, hidden, turned in rows
-            if (not request.types or kind in request.types) and _named(request, NodeKey(account, service, name))
-        ]
-        visible = [number for number, hidden, _ in scope if not hidden]
-        return json.dumps(visible), max((turned for *_, turned in scope), default=0)
+        for number, account, service, name, kind, hidden, turned in rows:
+            key = NodeKey(account, service, name)
+            if (left := of_node(query, key, kind)) != NOTHING:
+                scope.turned = max(scope.turned, turned)
+                if not hidden:
+                    scope.nodes[number], scope.left[number] = (key, kind), left
+        return scope
 
     async def _changed(
-        self,
-        fetcher: _Fetcher,
-        request: SearchRequest,
-        accounts: Sequence[str],
-        query: TextQuery | None,
-        nodes: str,
-        sequence: int,
+        self, walk: "Walk", request: SearchRequest, accounts: Sequence[str], sequence: int
     ) -> SearchResult | None:
         """What changed after `since`; None where that is more than a page.
 
         `removed` names no item that matches now (a node forgotten and taken up again), and each once.
         """
         since = {"since": request.since, "number": request.limit + 1}
-        sql = _select(request.format, None) + " AND item.sequence > :since ORDER BY item.sequence LIMIT :number"
-        rows = await fetcher.execute_fetchall(sql, {"bottom": _TOP, "nodes": nodes} | since)
-        gone = await fetcher.execute_fetchall(
-            _GONE, since | {"accounts": json.dumps(list(accounts)), "types": json.dumps(list(request.types))}
-        )
-        if len(rows) + len(gone) > request.limit or len(_fitting(rows, request.max_bytes)) < len(rows):
+        changed = await walk.changed(since)
+        gone = await walk.fetcher.execute_fetchall(_GONE, since | {"accounts": json.dumps(list(accounts))})
+        if len(changed) + len(gone) > request.limit:
             return None
-        matching = {row[-1] for row in rows}
-        if query is not None:
-            matching = set()
-            if query.wanted or query.unwanted:
-                tkeys = json.dumps([row[-1] for row in rows])
-                found = await fetcher.execute_fetchall(
-                    _select("none", query) + _AMONG, _parameters(query, nodes) | {"bottom": _TOP, "tkeys": tkeys}
-                )
-                matching = {row[-1] for row in found}
-        items = tuple(_row(row, extra=request.extra) for row in rows if row[-1] in matching)
-        removed = [_uri(row) for row in rows if row[-1] not in matching]
-        removed += [uri for (uri,) in gone if _named(request, parse_item_uri(uri)[0])]
+        rows = await walk.rows([item.tkey for item, matching in changed if matching], request.format)
+        if len(_fitting(rows, request.max_bytes)) < len(rows):
+            return None
+        items = tuple(_row(row, walk.scope, extra=request.extra) for row in rows)
+        removed = [item_uri(item.candidate.node, item.candidate.id) for item, matching in changed if not matching]
+        removed += [uri for uri, kind in gone if of_node(request.query, parse_item_uri(uri)[0], kind) != NOTHING]
         there = {row.uri for row in items}
         return SearchResult(items, tuple(uri for uri in dict.fromkeys(removed) if uri not in there), sequence)
 
 
-_TOP = 1 << 62
-_PLACE = re.compile("[0-9a-f]{1,15}")
-_COLUMNS = (
-    "node.account, node.service, node.name, node.type, item.item_id, item.title, item.published, item.updated,"
-    " item.publisher, {xml}, {json}, item.stored, item.sequence, item.subtype, item.error, item.tkey"
-)
-_AMONG = " AND item.tkey IN (SELECT value FROM json_each(:tkeys))"
 _SEQUENCE = """
 SELECT max(coalesce((SELECT max(sequence) FROM item), 0), (SELECT max(sequence) FROM change)),
        (SELECT sequence FROM change WHERE node = 0)
 """
-_VISIBLE = "SELECT number FROM node WHERE state NOT IN ('denied', 'gone')"
 _NODES = """
 SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned FROM node
 WHERE account IN (SELECT value FROM json_each(:accounts))
 """
 _GONE = """
-SELECT uri FROM change WHERE sequence > :since AND item_id != ''
+SELECT uri, type FROM change WHERE sequence > :since AND item_id != ''
 AND account IN (SELECT value FROM json_each(:accounts))
-AND (:types = '[]' OR type IN (SELECT value FROM json_each(:types)))
 ORDER BY sequence LIMIT :number
 """
 
 
-def _select(form: Format, query: TextQuery | None) -> str:
-    """Rows with node columns; `tkey` last. The full-text table is walked first, from its newest row."""
-    xml = "payload.xml" if form in ("xml", "both") else "''"
-    parsed = "item.json" if form in ("json", "both") else "''"
-    sql = f"SELECT {_COLUMNS.format(xml=xml, json=parsed)} FROM "  # noqa: S608 (constants only)
-    sql += "item_fts CROSS JOIN item ON item.tkey = item_fts.rowid" if query and query.wanted else "item"
-    sql += " CROSS JOIN node ON node.number = item.node"
-    sql += " JOIN payload ON payload.item = item.number" if form in ("xml", "both") else ""
-    sql += " WHERE item.tkey < :bottom AND item.node IN (SELECT value FROM json_each(:nodes))"
-    if query and query.wanted:
-        sql += " AND item_fts MATCH :wanted AND item_fts.rowid < :bottom"
-    if query and query.unwanted:
-        sql += " AND item.tkey NOT IN (SELECT rowid FROM item_fts WHERE item_fts MATCH :unwanted)"
-    return sql
-
-
-def _parameters(query: TextQuery | None, nodes: str) -> dict[str, object]:
-    parameters: dict[str, object] = {"nodes": nodes}
-    if query and query.wanted:
-        parameters["wanted"] = query.wanted
-    if query and query.unwanted:
-        parameters["unwanted"] = query.unwanted
-    return parameters
-
-
-def _uri(row: Sequence[Any]) -> str:
-    return item_uri(NodeKey(row[0], row[1], row[2]), row[4])
-
-
-def _row(row: Sequence[Any], *, extra: bool) -> ItemRow:
-    account, service, node, kind, item_id, title, published, updated, publisher, xml, parsed, *rest, _ = row
+def _row(row: Sequence[Any], scope: Scope, *, extra: bool) -> ItemRow:
+    number, item_id, title, published, updated, publisher, xml, parsed, *rest, _ = row
+    key, kind = scope.nodes[number]
     keys = extra_keys(rest) if extra else {}
-    uri = _uri(row)
-    return ItemRow(uri, account, service, node, item_id, kind, title, published, updated, publisher, xml, parsed, keys)
+    uri = item_uri(key, item_id)
+    return ItemRow(uri, *key, item_id, kind, title, published, updated, publisher, xml, parsed, keys)
 
 
 def _fitting(rows: Sequence[Sequence[Any]], max_bytes: int) -> Sequence[Sequence[Any]]:
     size = 0
     for number, row in enumerate(rows):
-        size += _octets(row[5]) + _octets(row[9]) + _octets(row[10]) + ROW_OVERHEAD
+        size += _octets(row[2]) + _octets(row[6]) + _octets(row[7]) + ROW_OVERHEAD
         if number and size > max_bytes:
             return rows[:number]
     return rows
@@ -208,26 +173,3 @@ def _fitting(rows: Sequence[Sequence[Any]], max_bytes: int) -> Sequence[Sequence
 
 def _octets(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
-
-
-def _named(request: SearchRequest, key: NodeKey) -> bool:
-    """Whether the node is among those that were asked for, by its name or its URI."""
-    return not request.nodes or key.node in request.nodes or node_uri(key) in request.nodes
-
-
-def _mark(request: SearchRequest, accounts: Sequence[str]) -> str:
-    question = repr((request.text, request.types, request.nodes, sorted(accounts)))
-    return hashlib.blake2b(question.encode(errors="surrogatepass"), digest_size=6).hexdigest()
-
-
-def _write_cursor(request: SearchRequest, accounts: Sequence[str], tkey: int) -> str:
-    return f"{tkey:x}.{_mark(request, accounts)}"
-
-
-def _read_cursor(request: SearchRequest, accounts: Sequence[str]) -> int:
-    if not request.cursor:
-        return _TOP
-    place, _, mark = request.cursor.partition(".")
-    if mark != _mark(request, accounts) or not _PLACE.fullmatch(place):
-        raise InvalidArgs("cursor: it is not of this search")
-    return int(place, 16)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The face of the database (ports.Store): one public method is one transaction."""
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pubkeep.clock import Clock
-from pubkeep.errors import Conflict, UnknownObject
+from pubkeep.errors import Conflict, PubkeepError, UnknownObject
 from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, NodeRecord, NodeState, Tls
-from pubkeep.storage import tables
+from pubkeep.storage import indexing, tables
 from pubkeep.storage.engines import Readers, Writer, make_room, our_errors, writer_engine
 from pubkeep.storage.finding import Finding
 from pubkeep.storage.learnt import Learnt
@@ -21,17 +23,25 @@ from pubkeep.storage.migrate import migrate
 from pubkeep.storage.reading import Reading
 from pubkeep.storage.writing import Counter, Item, ItemChanges, Node, node_values
 
+log = logging.getLogger(__name__)
+
 Change = tables.ChangeRow
+FILL_AGAIN = 30.0
+"""Seconds after which it is tried again to index what could not be."""
 
 
 class Store(Learnt, Reading, Finding):
     """All that is kept, in one SQLite file."""
 
-    def __init__(self, writer: Writer, readers: Readers, counter: Counter, last: int, clock: Clock) -> None:
+    def __init__(
+        self, writer: Writer, readers: Readers, counter: Counter, last: int, clock: Clock, *, filling: bool
+    ) -> None:
         Reading.__init__(self, readers)
-        Finding.__init__(self, readers)
+        Finding.__init__(self, readers, clock)
         Learnt.__init__(self, writer, counter, last)
         self._clock = clock
+        self.indexing = filling
+        self._fills = asyncio.create_task(self._fill_index()) if filling else None
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "Store":
@@ -47,12 +57,13 @@ class Store(Learnt, Reading, Finding):
         try:
             await writer.call(lambda engine: migrate(engine, path))
             counter, last = await writer.run(lambda connection: first_numbers(connection, clock.wall()))
+            filling = await writer.run(indexing.prepare)
             await readers.open()
         except BaseException:
             await readers.close()
             await writer.abandon()
             raise
-        return cls(writer, readers, counter, last, clock)
+        return cls(writer, readers, counter, last, clock, filling=filling)
 
     def session(self) -> AsyncSession:
         """A session for plug-ins that read the mapped classes; the connection is read-only, a flush raises."""
@@ -60,6 +71,9 @@ class Store(Learnt, Reading, Finding):
 
     async def close(self) -> None:
         """End all connections, in order."""
+        if self._fills is not None:
+            self._fills.cancel()
+            await asyncio.gather(self._fills, return_exceptions=True)
         await self._readers.close()
         await self._writer.close()
 
@@ -194,7 +208,20 @@ class Store(Learnt, Reading, Finding):
         return await self._write("event" if record is None else "swap", work)
 
     def _changes(self, connection: Connection, node: NodeRecord) -> ItemChanges:
-        return ItemChanges(connection, node, self._counter, self._clock.wall())
+        return ItemChanges(connection, node, self._counter, self._clock.wall(), self.indexing)
+
+    async def _fill_index(self) -> None:
+        """Take into the full-text index what is not in it, as long as nobody else writes."""
+        log.info("the words of all items are indexed anew; until that is done, a search may not find the older ones")
+        while True:
+            try:
+                if not await self._write("fill index", indexing.fill):
+                    break
+            except PubkeepError as error:
+                log.warning("the database: its words could not be indexed: %s", error)
+                await asyncio.sleep(FILL_AGAIN)
+        self.indexing = False
+        log.info("the words of all items are indexed")
 
 
 def first_numbers(connection: Connection, wall: int) -> tuple[Counter, int]:

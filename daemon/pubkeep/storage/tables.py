@@ -3,7 +3,7 @@
 
 Hot tables hold plain integers and text, since the compiled reads skip result processors. Dates are
 microseconds since the Unix epoch, 0 = unknown. The full-text table `item_fts` is not mapped: it is
-derived from `item_text` and made by the migration.
+derived from `item_text` (indexing.py) and made by the migrations.
 """
 
 from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
@@ -162,12 +162,24 @@ class PayloadRow(Base):
 
 
 class TextRow(Base):
-    """What is in the full-text index, kept: an external-content index must be told what it held."""
+    """What a person reads in an item; the full-text index has its words, and must be told what it held."""
 
     __tablename__ = "item_text"
 
     tkey: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
     text: Mapped[str] = mapped_column(Text)
+
+
+class DerivedRow(Base):
+    """What is made from items and can be made again, and how far that is."""
+
+    __tablename__ = "derived"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(Text)
+    """Of what made it."""
+    behind: Mapped[int] = mapped_column(Big)
+    """Items with this number or a lower one are still to come; 0: all are there."""
 
 
 class ChangeRow(Base):

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What one transaction does to the items of one node. Everything here runs in the writer's thread.
 
-The full-text index is kept here and not by triggers, which Alembic's batch mode drops silently; it is
-told the text that it held before, which `item_text` keeps.
+The full-text index (indexing.py) is kept from here and not by triggers, which Alembic's batch mode drops silently.
 """
 
 import json
@@ -14,7 +13,7 @@ from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete,
 
 from pubkeep.errors import Conflict
 from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
-from pubkeep.storage import tables
+from pubkeep.storage import indexing, tables
 from pubkeep.uri import item_uri
 
 T = TypeVar("T")
@@ -37,8 +36,6 @@ TKEY_BITS = 20
 EARLIEST, DAY = 631_152_000, 86_400
 """1990: dates before, or after tomorrow, say nothing about the order of items (seconds)."""
 
-_FTS_DELETE = text("INSERT INTO item_fts(item_fts, rowid, text) VALUES ('delete', :tkey, :text)")
-_FTS_INSERT = text("INSERT INTO item_fts(rowid, text) VALUES (:tkey, :text)")
 _LAST_TKEYS = text(
     "SELECT value, (SELECT max(tkey) FROM item WHERE tkey >= value << :bits AND tkey < (value + 1) << :bits)"
     " FROM json_each(:seconds)"
@@ -103,6 +100,8 @@ class ItemChanges:
     node: NodeRecord
     counter: Counter
     wall: int
+    filling: bool = False
+    """Whether the full-text index may be behind: what it has not yet is neither taken in nor out."""
     published: list[str] = field(default_factory=list)
     retracted: list[str] = field(default_factory=list)
     added: int = 0
@@ -129,6 +128,7 @@ class ItemChanges:
         payloads: list[dict[str, Any]] = []
         texts: list[dict[str, Any]] = []
         moved: list[dict[str, int]] = []
+        behind, late = self._behind(), set[int]()
         seconds = {
             item.id: self._second(item, held.get(item.id))
             for item in each.values()
@@ -148,24 +148,25 @@ class ItemChanges:
             values = _values(item, self.node) | {"tkey": tkey, "sequence": self.counter.next()}
             if row is None:
                 number += 1
+                late |= {tkey} if number <= behind else set()
                 place = {"number": number, "node": self.node.number, "item_id": item.id, "pos": last}
                 new.append(values | place | {"stored": self.wall})
                 payloads.append({"item": number, "xml": item.xml})
             else:
                 own = {f"b_{name}": value for name, value in values.items()}
                 changed.append(own | {"b_number": row.number})
+                late |= {tkey} if row.number <= behind else set()
                 payloads.append({"b_number": row.number, "b_xml": item.xml})
             texts.append({"tkey": tkey, "text": item.parsed.text})
             self.published.append(item.id)
-        self._unindex([held[item_id].tkey for item_id in self.published if item_id in held])
+        self._unindex([held[item_id] for item_id in self.published if item_id in held])
         self._many(_NEW_ITEM, new)
         self._many(_NEW_PAYLOAD, [row for row in payloads if "item" in row])
         self._no_tombstones([row["item_id"] for row in new])
         self._many(_CHANGE_ITEM, changed)
         self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_xml" in row])
-        texts.sort(key=lambda row: row["tkey"])  # FTS5 flushes its memory wherever the rowid goes back
         self._many(_NEW_TEXT, texts)
-        self._many(_FTS_INSERT, texts)
+        indexing.add(self.connection, [row for row in texts if row["tkey"] not in late])
         self._many(_MOVE, moved)
         self.added += len(new)
 
@@ -173,7 +174,7 @@ class ItemChanges:
         """Delete items; each leaves a tombstone."""
         rows = list(self._held(list(dict.fromkeys(ids))))
         gone = [row.item_id for row in rows]
-        self._unindex([row.tkey for row in rows])
+        self._unindex(rows)
         for part in _parts([row.number for row in rows]):
             self.connection.execute(_DROP_PAYLOADS, {"some": part})
             self.connection.execute(_DROP_ITEMS, {"some": part})
@@ -231,10 +232,16 @@ class ItemChanges:
         if rows:
             self.connection.execute(statement, rows)
 
-    def _unindex(self, tkeys: Sequence[int]) -> None:
-        for part in _parts(sorted(tkeys)):
+    def _behind(self) -> int:
+        """The number of the newest item that is not in the full-text index yet."""
+        return indexing.behind(self.connection) if self.filling else 0
+
+    def _unindex(self, rows: Sequence[Any]) -> None:
+        behind = self._behind()
+        there = {row.tkey for row in rows if row.number > behind}
+        for part in _parts(sorted(row.tkey for row in rows)):
             old = [row._asdict() for row in self.connection.execute(_OLD_TEXTS, {"some": part})]
-            self._many(_FTS_DELETE, sorted(old, key=lambda row: int(row["tkey"])))
+            indexing.remove(self.connection, [row for row in old if row["tkey"] in there])
             self.connection.execute(_DROP_TEXTS, {"some": part})
 
     def _no_tombstones(self, ids: Sequence[str]) -> None:

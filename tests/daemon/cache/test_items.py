@@ -2,6 +2,7 @@
 """Several items in one notification, several copies of it, items that nobody can read, old ones."""
 
 from pubkeep.model import NodeChange
+from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY, wire
@@ -17,7 +18,7 @@ async def rows(bench: Bench) -> dict[str, tuple[str, str]]:
 
 async def found(bench: Bench, text: str) -> list[str]:
     """The ids that a search finds."""
-    return [row.id for row in (await bench.cache.search(SearchRequest(text), [KEY.account])).items]
+    return [row.id for row in (await bench.cache.search(SearchRequest(read(text)), [KEY.account])).items]
 
 
 async def test_all_items_and_all_retractions_of_one_notification_count(bench: Bench) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pubkeep.errors import NotAllowed, NotFound
 from pubkeep.model import EventKind, NodeChange, NodeKey, Traits
+from pubkeep.query.document import read
 from pubkeep.questions import NodeFilter, SearchRequest
 from pubkeep.sync.jobs import Job
 from tests.daemon.cache.conftest import Bench
@@ -159,7 +160,7 @@ async def test_who_may_not_read_after_a_change_of_configuration_sees_nothing_mor
 
     with pytest.raises(NotAllowed):
         await bench.read(freshness="cache")
-    assert (await bench.cache.search(SearchRequest("1"), [KEY.account])).items == ()
+    assert (await bench.cache.search(SearchRequest(read("1")), [KEY.account])).items == ()
 
 
 async def test_a_subscription_that_goes_while_it_is_looked_for_is_made_again(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pubkeep.model import NodeRecord
+from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item
@@ -45,7 +46,7 @@ async def test_reading_twenty_items_costs_the_same_in_a_small_and_in_a_large_nod
 
 async def test_others_are_answered_while_somebody_searches_everything(store: Store, node: NodeRecord) -> None:
     await fill(store, node, LARGE)
-    searching = asyncio.create_task(store.search(SearchRequest("onions", limit=LARGE, format="both"), ALICE))
+    searching = asyncio.create_task(store.search(SearchRequest(read("onions"), limit=LARGE, format="both"), ALICE))
 
     reads = 0
     while not searching.done():

@@ -14,18 +14,20 @@ from hypothesis import strategies as st
 from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld, InvalidArgs
 from pubkeep.model import NodeRecord, NodeState
+from pubkeep.query import typed
+from pubkeep.query.conditions import Name, OneOf
+from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from pubkeep.storage.engines import READERS
+from pubkeep.storage.plan import plan
 from pubkeep.storage.store import Store
-from pubkeep.storage.text import parse
 from tests.daemon.storage.conftest import item
 
 ALICE = ["alice@localhost"]
 
 
-async def found(store: Store, text: str, **more: object) -> list[str]:
-    result = await store.search(SearchRequest(text, **more), ALICE)  # type: ignore[arg-type]
-    return [row.id for row in result.items]
+async def found(store: Store, query: str) -> list[str]:
+    return [row.id for row in (await store.search(SearchRequest(read(query)), ALICE)).items]
 
 
 @pytest.fixture
@@ -71,16 +73,6 @@ async def test_what_looks_like_syntax_is_text(store: Store, filled: NodeRecord, 
     await found(store, typed)
 
 
-@given(st.text(max_size=200))
-@settings(max_examples=300, deadline=None)
-def test_any_text_parses_into_quoted_terms(typed: str) -> None:
-    query = parse(" ".join(typed.split()[:50]))
-
-    for expression in (query.wanted, query.unwanted):
-        outside = expression.split('"')[::2]
-        assert set("".join(outside)) <= set(" ()ANDOR*")
-
-
 async def test_a_text_without_words_finds_nothing_and_too_many_are_refused(store: Store, filled: NodeRecord) -> None:
     assert await found(store, "!!! ???") == []
     assert len(await found(store, "")) == 5
@@ -94,26 +86,26 @@ async def test_pages_by_cursor_are_whole_and_forged_cursors_refused(store: Store
     seen: list[str] = []
     cursor = ""
     while True:
-        result = await store.search(SearchRequest("words", limit=10, cursor=cursor), ALICE)
+        result = await store.search(SearchRequest(read("words"), limit=10, cursor=cursor), ALICE)
         seen += [row.id for row in result.items]
         cursor = result.cursor
         if not cursor:
             break
 
     assert sorted(seen) == sorted(f"i{n}" for n in range(25))
-    first = (await store.search(SearchRequest("words", limit=10), ALICE)).cursor
+    first = (await store.search(SearchRequest(read("words"), limit=10), ALICE)).cursor
     mark = first.partition(".")[2]
     for forged in ("x", "zz.0", "1.000000000000", f"{first}1", f"{'f' * 30}.{mark}", f".{mark}"):
         with pytest.raises(InvalidArgs, match="cursor"):
-            await store.search(SearchRequest("words", cursor=forged), ALICE)
+            await store.search(SearchRequest(read("words"), cursor=forged), ALICE)
 
 
 async def test_types_nodes_and_accounts_restrict(store: Store, filled: NodeRecord) -> None:
-    assert len(await found(store, "onions", types=("blog",))) == 2
-    assert await found(store, "onions", types=("event",)) == []
-    assert len(await found(store, "onions", nodes=(filled.key.node,))) == 2
-    assert await found(store, "onions", nodes=("other",)) == []
-    assert (await store.search(SearchRequest("onions"), ["bob@localhost"])).items == ()
+    assert len(await found(store, "onions type:blog")) == 2
+    assert await found(store, "onions type:event") == []
+    assert len(await found(store, f"onions node:{filled.key.node}")) == 2
+    assert await found(store, "onions node:other") == []
+    assert (await store.search(SearchRequest(read("onions")), ["bob@localhost"])).items == ()
 
 
 async def test_denied_and_gone_nodes_are_hidden(store: Store, filled: NodeRecord) -> None:
@@ -130,7 +122,7 @@ async def test_since_tells_what_matches_now_and_what_does_not_any_more(store: St
     await store.apply(
         filled, [item("new", "onions"), item("garden", "weeds"), item("other", "words")], removals=["kitchen"]
     )
-    result = await store.search(SearchRequest("onions", since=since), ALICE)
+    result = await store.search(SearchRequest(read("onions"), since=since), ALICE)
 
     assert [row.id for row in result.items] == ["new"]
     assert sorted(uri.rpartition("=")[2] for uri in result.removed) == ["garden", "kitchen", "other"]
@@ -142,14 +134,14 @@ async def test_since_resets_where_too_much_changed_and_refuses_the_future(store:
     since = store.sequence
     await store.apply(filled, [item(f"n{n}", "onions") for n in range(20)])
 
-    result = await store.search(SearchRequest("onions", since=since, limit=5), ALICE)
-    old = await store.search(SearchRequest("onions", since=1, limit=5), ALICE)
+    result = await store.search(SearchRequest(read("onions"), since=since, limit=5), ALICE)
+    old = await store.search(SearchRequest(read("onions"), since=1, limit=5), ALICE)
 
     assert result.reset
     assert len(result.items) == 5
     assert old.reset
     with pytest.raises(CursorTooOld):
-        await store.search(SearchRequest("onions", since=store.sequence + 1), ALICE)
+        await store.search(SearchRequest(read("onions"), since=store.sequence + 1), ALICE)
 
 
 async def test_a_restart_gives_no_number_that_cannot_be_asked_about(tmp_path: Path) -> None:
@@ -169,7 +161,7 @@ async def test_a_restart_gives_no_number_that_cannot_be_asked_about(tmp_path: Pa
 
 async def test_a_cancelled_search_leaves_no_reader_in_the_past(store: Store, node: NodeRecord) -> None:
     for turns in range(6):
-        search = asyncio.create_task(store.search(SearchRequest("words"), ALICE))
+        search = asyncio.create_task(store.search(SearchRequest(read("words")), ALICE))
         for _ in range(turns):
             await asyncio.sleep(0)
         search.cancel()
@@ -198,8 +190,8 @@ async def test_what_went_from_other_nodes_does_not_concern(store: Store, filled:
     since = store.sequence
     await store.apply(filled, removals=["kitchen"])
 
-    here = await store.search(SearchRequest(since=since, nodes=(filled.key.node,)), ALICE)
-    elsewhere = await store.search(SearchRequest(since=since, nodes=("other",)), ALICE)
+    here = await store.search(SearchRequest(OneOf(Name.NODE, (filled.key.node,)), since=since), ALICE)
+    elsewhere = await store.search(SearchRequest(OneOf(Name.NODE, ("other",)), since=since), ALICE)
 
     assert len(here.removed) == 1
     assert elsewhere.removed == ()
@@ -209,12 +201,12 @@ async def test_since_begins_anew_where_a_node_was_hidden_or_shown(store: Store, 
     before = store.sequence
     await store.save_node(replace(filled, state=NodeState.DENIED))
     hidden = store.sequence
-    while_hidden = await store.search(SearchRequest("onions", since=before), ALICE)
+    while_hidden = await store.search(SearchRequest(read("onions"), since=before), ALICE)
     await store.save_node(replace(filled, state=NodeState.STALE))
     shown = store.sequence
-    after = await store.search(SearchRequest("onions", since=hidden), ALICE)
+    after = await store.search(SearchRequest(read("onions"), since=hidden), ALICE)
     await store.save_node(replace(filled, state=NodeState.ERROR))
-    later = await store.search(SearchRequest("onions", since=shown), ALICE)
+    later = await store.search(SearchRequest(read("onions"), since=shown), ALICE)
 
     assert (while_hidden.reset, while_hidden.items) == (True, ())
     assert (after.reset, len(after.items)) == (True, 2)
@@ -226,9 +218,9 @@ async def test_an_answer_fits_the_bytes_it_may_have_but_has_one_item(store: Stor
     since = store.sequence
     await store.apply(node, [item(f"i{n}", "庭 " + "春" * 1000) for n in range(10)])
 
-    first = await store.search(SearchRequest(text, format="xml", max_bytes=8000), ALICE)
-    changed = await store.search(SearchRequest(text, format="xml", since=since, max_bytes=8000), ALICE)
-    least = await store.search(SearchRequest(text, format="xml", max_bytes=1), ALICE)
+    first = await store.search(SearchRequest(read(text), format="xml", max_bytes=8000), ALICE)
+    changed = await store.search(SearchRequest(read(text), format="xml", since=since, max_bytes=8000), ALICE)
+    least = await store.search(SearchRequest(read(text), format="xml", max_bytes=1), ALICE)
 
     assert (len(first.items), bool(first.cursor)) == (2, True)
     assert (len(changed.items), changed.reset) == (2, True)
@@ -241,11 +233,11 @@ _SYNTAX = st.sampled_from([*"ab\"*-()^:+{}|&!\\'.,", " ", "OR", "AND", "NOT", "N
 def test_whatever_is_typed_the_database_understands_it() -> None:
     @given(st.lists(_SYNTAX, max_size=14).map("".join))
     @settings(max_examples=200, deadline=None)
-    def typed(text: str) -> None:
-        query = parse(text)
-        for expression in filter(None, (query.wanted, query.unwanted)):
+    def understood(text: str) -> None:
+        made = plan(typed.text(text))
+        for expression in filter(None, (made.wanted, *made.unwanted)):
             database.execute("SELECT rowid FROM item_fts WHERE item_fts MATCH ?", (expression,)).fetchall()
 
     with closing(sqlite3.connect(":memory:")) as database:
-        database.execute("CREATE VIRTUAL TABLE item_fts USING fts5(text, tokenize='unicode61 remove_diacritics 2')")
-        typed()
+        database.execute("CREATE VIRTUAL TABLE item_fts USING fts5(words, content='', tokenize='ascii')")
+        understood()
