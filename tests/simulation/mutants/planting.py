@@ -13,7 +13,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[2]
-COPIED = ("daemon/pubkeep", "migrations", "tests/simulation", "tests/daemon/cache")
+COPIED = ("daemon/pubkeep", "migrations", "tests/simulation", "tests/daemon/cache", "tests/fixtures")
 """All that a simulated history runs."""
 
 
