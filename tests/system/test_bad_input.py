@@ -83,7 +83,7 @@ async def test_every_mistake_of_a_caller_is_named(world: World, blog: Author, pr
             (ROOT, cache, "Search", "sa{sv}"),
             ['{"types": "blog"}', {}],
             "InvalidArgs",
-            "types must be a list of strings",
+            "query at /types: it must be a list of strings",
         ),
         ((ROOT, cache, "Search", "sa{sv}"), ["{", {}], "InvalidArgs", "query: it is not JSON"),
         ((ROOT, cache, "Search", "sa{sv}"), ["x", {"limit": v("u", 0)}], "InvalidArgs", "'limit': 0"),

@@ -200,6 +200,8 @@ class Applier(Committer):
         node.proof = None
         node.incarnation += 1
         ignored = {"state": NodeState.IGNORED, "reason": words, "copy": Copy.NONE}
+        node.record = replace(node.record, **ignored)  # type: ignore[arg-type]
+        node.changed()
         if await self.drop_rows(node, node.unended(), "purged", **ignored) is not None:
             self.tell(node, "state", None)
 
@@ -290,6 +292,8 @@ class Applier(Committer):
         Who may publish need not be allowed to read: what was denied stays so until the service shows it.
         """
         same = node.unended()
+        async with node.committing:
+            pass  # whether it is gone is known when its rows are
         if node.record.state is NodeState.IGNORED:
             return  # it may be confirmed and not stored
         if node.hidden:

@@ -78,19 +78,12 @@ class Committer(Part):
                 self.tell_items(node, applied)
 
     async def drop_rows(self, node: Node, valid: Valid, kind: str, **changes: object) -> Applied | None:
-        """What changes holds from now on, so that nothing is written behind it; not where the rows could not go."""
+        """The rows go, and the record is another from then on."""
 
         async def store(record: NodeRecord) -> Applied:
             return await self._store.forget_node(record.number, kind, record=record)
 
-        before = {name: getattr(node.record, name) for name in changes}
-        try:
-            node.record = replace(node.record, **changes)  # type: ignore[arg-type]
-            node.changed()
-            return await self.commit(node, valid, store, **changes)
-        except BaseException:
-            node.record = replace(node.record, **before)
-            raise
+        return await self.commit(node, valid, store, **changes)
 
     async def trim(self, node: Node, valid: Valid) -> None:
         """Where the service keeps so many items only, the oldest went when the last one came, told or not.
