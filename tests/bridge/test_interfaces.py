@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pubkeep_bridge import contract
+from pubkeep_bridge.client import wire
 from pubkeep_bridge.service import cache, manager, pubsub, rows
 from pubkeep_bridge.service.errors import NAMES
 
@@ -80,6 +81,7 @@ def test_every_option_is_documented_with_its_type(interface: str, member: str, t
     documented = dict(re.findall(r"(\w+) \((a\{sv\}|as|[bsutxq])[,):]", text))
     documented = {key: kind for key, kind in documented.items() if key not in ("a", "the")}
     assert documented == table
+    assert {key: wire.OPTIONS.get(key, "s") for key in table} == table  # the client sends them so
 
 
 @pytest.mark.parametrize(
