@@ -208,11 +208,11 @@ class Settle:
             return False
         named, listed = self.named_since(since - self.fan_out), set(order)
         shown = [item_id for item_id in ids[:: -1 if turned else 1] if item_id not in named]
-        first = next((order.index(item_id) for item_id in shown if item_id in listed), len(order))
         if newest:
             ours = [item_id for item_id in order if item_id not in named]
             number = min(len(ours), len(shown))
             return ours[len(ours) - number :] != shown[len(shown) - number :]
+        first = next((order.index(item_id) for item_id in shown if item_id in listed), len(order))
         ours = [item_id for item_id in order[0 if all_of_it else first :] if item_id not in named]
         return shown != ours
 

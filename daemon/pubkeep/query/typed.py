@@ -35,7 +35,7 @@ _TYPED = re.compile(r'(-?)(?:([a-z]+):)?(?:"([^"]*)"?(\*?)|(\S+))')
 _DAY = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Piece:
     minus: bool
     key: str
@@ -46,6 +46,10 @@ class _Piece:
     @property
     def value(self) -> str:
         return self.quoted or self.bare
+
+    def as_word(self) -> "_Piece":
+        """What it is where its key has no meaning: a word with a colon in it."""
+        return _Piece(self.minus, "", "", self.star, f"{self.key}:{self.value}") if self.key else self
 
 
 def _pieces(typed: str) -> list[_Piece]:
@@ -64,10 +68,7 @@ def text(typed: str) -> Text:
     Raises:
         InvalidArgs: more than MAX_TERMS terms.
     """
-    for piece in (pieces := _pieces(typed)):
-        if piece.key:  # here nothing restricts
-            piece.bare, piece.quoted, piece.key = f"{piece.key}:{piece.value}", "", ""
-    return _text(pieces)
+    return _text([piece.as_word() for piece in _pieces(typed)])  # here nothing restricts
 
 
 def literal(typed: str) -> Text:
@@ -103,9 +104,7 @@ def box(typed: str) -> Condition:
         elif piece.key in DATES and not piece.minus:
             parts.append(Dated(Moment.PUBLISHED, **{piece.key: _date(piece.key, piece.value)}))
         else:
-            if piece.key:
-                piece.bare, piece.quoted = f"{piece.key}:{piece.value}", ""
-            words.append(piece)
+            words.append(piece.as_word())
     parts += [OneOf(name, tuple(each)) for name, each in values.items()]
     if words:
         parts.insert(0, _text(words))

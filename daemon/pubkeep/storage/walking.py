@@ -62,6 +62,11 @@ class Scope:
         return All(tuple(common)), False
 
     @property
+    def all_left(self) -> Condition:
+        """All that any of them has left, to see what it asks."""
+        return All(tuple(self.left.values()))
+
+    @property
     def numbers(self) -> str:
         """As JSON."""
         return json.dumps(list(self.left))
@@ -90,10 +95,7 @@ class Walk:
         rest, all_of_it = scope.rest()
         self.plan: Plan = plan(rest)
         self._exact = self.plan.exact and all_of_it
-        self._needs = candidates.Needs()
-        if not self._exact:
-            for condition in scope.left.values():
-                self._needs |= candidates.needs(condition)
+        self._needs = candidates.Needs() if self._exact else candidates.needs(scope.all_left)
 
     async def along(self, number: int, start: int | None, *, newest: bool) -> list[tuple[int, Place]]:
         """The time keys of so many items that match, in their order."""
@@ -131,9 +133,7 @@ class Walk:
 
     async def changed(self, since: Mapping[str, object]) -> list[tuple[Sortable, bool]]:
         """Items of the nodes in scope that changed, oldest change first, and whether they match now."""
-        needs = candidates.Needs()
-        for condition in self.scope.left.values():
-            needs |= candidates.needs(condition)
+        needs = candidates.needs(self.scope.all_left)
         sql = f"SELECT {candidates.COLUMNS}, 0, {needs.columns} FROM item{needs.joins} WHERE {_AMONG}"  # noqa: S608
         sql += " AND item.sequence > :since ORDER BY item.sequence LIMIT :number"
         rows = await self.fetcher.execute_fetchall(sql, {"nodes": self.scope.numbers, **since})
