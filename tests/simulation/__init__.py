@@ -19,3 +19,6 @@
 * runner.py    one seed, and many in several processes
 * __main__.py  `python -m tests.simulation --seeds 300`
 """
+
+SOURCES = ("daemon/pubkeep", "migrations", "tests/simulation", "tests/daemon/cache", "tests/fixtures")
+"""All that a history runs."""

@@ -261,7 +261,7 @@ async def told_while_refused(world: "World", network: Network, service: str) -> 
         return
     network.whisper(NodeEvent(key, EventKind.ITEMS, 0.0, retracted=("i99",)))
     network.whisper(NodeEvent(key, EventKind.CONFIGURATION, 0.0))
-    last = world.chance.choice(("purge", "gone"))
+    last = world.chance.choice(("purge", "gone", "gone"))
     network.change(at, key.node, last, silent=True)
     world.also(key.account, key.node, (last,))
     network.whisper(NodeEvent(key, KINDS[last], 0.0))
@@ -301,6 +301,9 @@ async def service_wiped(world: "World", network: Network, service: str) -> None:
     for each in world.networks.values():
         each.services[service].wipe(world.clock.boottime())
         world.seen["change gone untold"] += 1
+    if world.chance.random() < 0.5:  # somebody looks before anybody else finds out
+        await world.users.decide("verify", NodeKey(network.account, service, world.chance.choice(world.kept_nodes)))
+        await asyncio.sleep(world.chance.uniform(0.2, 1))
     await _away(world, service)
     for node in world.all_nodes:
         if world.chance.random() < 0.8 and not world.state(node).exists:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from tests.simulation import SOURCES
 from tests.simulation.coverage import lacking
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.world import TraceHandler, World
@@ -207,7 +208,7 @@ class Campaign:
 def sources() -> str:
     """Of all that makes a history: equal where nothing of it changed. A commit changes much else too."""
     found = hashlib.blake2b(digest_size=8)
-    for folder in ("daemon/pubkeep", "migrations", "tests/simulation", "tests/daemon/cache"):
+    for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*.py")):
             found.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return found.hexdigest()

@@ -11,10 +11,10 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.simulation import SOURCES
+
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[2]
-COPIED = ("daemon/pubkeep", "migrations", "tests/simulation", "tests/daemon/cache", "tests/fixtures")
-"""All that a simulated history runs."""
 
 
 class Misplaced(Exception):
@@ -78,7 +78,7 @@ def planted(text: str, mutant: Mutant) -> str:
 
 def copy_tree(root: Path) -> None:
     """What a simulated history runs, under another root."""
-    for part in COPIED:
+    for part in SOURCES:
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("*.toml"))
     (root / "tests/__init__.py").touch()
 
