@@ -43,6 +43,7 @@ class Face(Served):
         self.colour = "red"
         self.running = 0
         self.most = 0
+        self.enough = asyncio.Event()
 
     async def Echo(self, text: str) -> str:
         return text
@@ -51,7 +52,7 @@ class Face(Served):
         self.running += 1
         self.most = max(self.most, self.running)
         try:
-            await asyncio.sleep(0.01)
+            await self.enough.wait()
         finally:
             self.running -= 1
 
@@ -152,11 +153,16 @@ async def test_a_cancelled_call_is_answered(server: Server, client: Bus) -> None
 
 
 async def test_a_bounded_number_of_calls_is_worked_on_and_too_many_are_refused(server: Server, client: Bus) -> None:
-    results = await asyncio.gather(*(call(client, "Slow") for _ in range(1200)), return_exceptions=True)
+    calls = [asyncio.ensure_future(call(client, "Slow")) for _ in range(1200)]
+    async with asyncio.timeout(20):
+        while sum(each.done() for each in calls) < 168:
+            await asyncio.sleep(0.01)
+    server.face.enough.set()
+    results = await asyncio.gather(*calls, return_exceptions=True)
 
     refused = [result for result in results if isinstance(result, BusError)]
     assert server.face.most == 32
-    assert 100 < len(refused) <= 168
+    assert len(refused) == 168
     assert {error.name for error in refused} == {"im.pubkeep.Pubkeep1.Error.LimitExceeded"}
 
 
