@@ -260,6 +260,12 @@ class ItemRow:
     json: str
     extra: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def octets(self) -> int:
+        """What it takes in an answer, roughly."""
+        long = (self.title, self.xml, self.json)
+        return 200 + sum(len(text) if text.isascii() else len(text.encode()) for text in long)
+
 
 class NodeState(StrEnum):
     """The states of CACHE.md. `synced` is computed at each read and stands in no table."""

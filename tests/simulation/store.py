@@ -16,10 +16,10 @@ from sqlalchemy import Connection, Engine
 
 from pubkeep.clock import Clock
 from pubkeep.errors import StorageFull, Unavailable
-from pubkeep.storage import indexing
+from pubkeep.storage.beginning import begin
 from pubkeep.storage.engines import Readers, Writer, our_errors, writer_engine
 from pubkeep.storage.migrate import migrate
-from pubkeep.storage.store import Store, first_numbers
+from pubkeep.storage.store import Store
 from tests.simulation.ledger import Ledger
 
 T = TypeVar("T")
@@ -196,9 +196,8 @@ def open_store(disk: Disk, clock: Clock) -> SimulatedStore:
     """The store on this disk."""
     writer = _InlineWriter(disk)
     with disk.engine.begin() as connection:
-        counter, last = first_numbers(connection, clock.wall())
-        filling = indexing.prepare(connection)
-    store = SimulatedStore(writer, _InlineReaders(disk), counter, last, clock, filling=filling)
+        found = begin(connection, clock.wall())
+    store = SimulatedStore(writer, _InlineReaders(disk), found, clock)
     store.inline = writer
     return store
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import zstandard
 
 from pubkeep.errors import NotAllowed, NotFound
 from pubkeep.model import ItemRow, NodeState
@@ -240,7 +241,7 @@ def raw() -> Iterator[sqlite3.Connection]:
         " final, namespace, extra, wanted_by, copy, items, newest, sequence, verified_at, subscribed, title, error)"
         " VALUES (1, 'a@b', 's', 'n', 'stale', '', '', '', '', 0, 0, 0, '', '', '', 'whole', 1, 0, 1, 0, 0, '', '');"
         "INSERT INTO item VALUES (1, 1, 'i', 1, 1, '', 0, 0, 0, 0, '', 't', '', '', 0, '', x'00', 5);"
-        "INSERT INTO payload VALUES (1, ''); INSERT INTO item_text VALUES (1, 'word');"
+        f"INSERT INTO payload VALUES (1, x'{zstandard.compress(b'<x/>' + bytes(1) + b'word').hex()}');"
         "INSERT INTO item_fts (rowid, words) VALUES (1, 'word');"
     )
     yield connection
@@ -254,7 +255,7 @@ def raw() -> Iterator[sqlite3.Connection]:
         ("UPDATE node SET state = 'ignored'", "is ignored and has 1 rows"),
         ("UPDATE node SET state = 'synced'", "is stored as synced"),
         ("DELETE FROM payload", "0 payloads"),
-        ("UPDATE item_text SET tkey = 2", "0 of them together"),
+        ("UPDATE payload SET item = 2", "0 of them together"),
         ("UPDATE item SET sequence = 4", "the sequence went from 5 to 4"),
         ("UPDATE item SET node = 7", "counts 1 items and has 0"),
     ],
@@ -272,6 +273,6 @@ def test_a_damaged_table_is_seen_at_the_commit(raw: sqlite3.Connection, damage: 
 
 
 def test_an_index_that_holds_other_words_is_seen(raw: sqlite3.Connection) -> None:
-    raw.execute("UPDATE item_text SET text = 'other'")
+    raw.execute("UPDATE payload SET data = ?", (zstandard.compress(b"<x/>\0other"),))
 
     assert Ledger(raw).index_fault().startswith("O7")

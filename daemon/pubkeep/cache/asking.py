@@ -28,8 +28,6 @@ DEFAULT_MAX = 50
 """Items of a request that names none."""
 _KEPT = {"creation": "creation", "modification": "publish"}
 """Which order of a service's own is the one that is asked for."""
-ROW_OVERHEAD = 200
-"""Bytes a row takes beside its XML and JSON, roughly."""
 
 Feed = Callable[[Listing, Collection[str] | None, Collection[str] | None], Awaitable[None]]
 """Given an answer, the ids that it covers (None: the newest), and all ids of the node where it ends a whole list."""
@@ -281,7 +279,7 @@ def fit(page: Page, request: ItemsRequest) -> Page:
     size, kept = 0, 0
     backwards = request.ids is None and not request.after and request.index is None
     for row in reversed(page.items) if backwards else page.items:
-        size += len(row.xml) + len(row.json) + ROW_OVERHEAD
+        size += row.octets
         if kept and size > request.max_bytes:
             break
         kept += 1

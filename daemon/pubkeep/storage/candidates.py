@@ -12,48 +12,45 @@ from pubkeep.query.conditions import All, Condition, Moment, Name, Not, OneOf, P
 from pubkeep.query.conditions import Any as AnyOf
 from pubkeep.query.matching import Candidate
 from pubkeep.query.values import MISSING
+from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.sorting import Order, Sortable
 
 COLUMNS = (
     "item.tkey, item.node, item.item_id, item.publisher, item.subtype, item.analyser, item.published, item.updated,"
     " item.created, item.stored, item.sequence"
 )
-"""What every one has. Behind it: rank, text, json, xml."""
+"""What every one has. Behind it: rank, payload, json."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What has to be read beside the columns of an item."""
 
-    text: bool = False
+    payload: bool = False
     document: bool = False
-    xml: bool = False
 
     def __or__(self, other: "Needs") -> "Needs":
-        return Needs(self.text or other.text, self.document or other.document, self.xml or other.xml)
+        return Needs(self.payload or other.payload, self.document or other.document)
 
     @property
     def columns(self) -> str:
         """For a SELECT."""
-        named = (self.text, "item_text.text"), (self.document, "item.json"), (self.xml, "payload.xml")
+        named = (self.payload, "payload.data"), (self.document, "item.json")
         return ", ".join(column if wanted else "''" for wanted, column in named)
 
     @property
     def joins(self) -> str:
         """For its FROM."""
-        text = " JOIN item_text ON item_text.tkey = item.tkey" if self.text else ""
-        return text + (" JOIN payload ON payload.item = item.number" if self.xml else "")
+        return " JOIN payload ON payload.item = item.number" if self.payload else ""
 
 
 def needs(condition: Condition) -> Needs:
     """What a condition asks."""
     match condition:
-        case Text():
-            return Needs(text=True)
+        case Text() | OneOf(Name.NAMESPACE, _):
+            return Needs(payload=True)
         case Parsed() | OneOf(Name.TAG, _):
             return Needs(document=True)
-        case OneOf(Name.NAMESPACE, _):
-            return Needs(xml=True)
         case All(parts) | AnyOf(parts):
             found = Needs()
             for part in parts:
@@ -71,7 +68,10 @@ def needs_of(orders: Sequence[Order]) -> Needs:
 
 
 def read(
-    row: Sequence[Any], nodes: Mapping[int, tuple[NodeKey, str]], instants: Mapping[str, frozenset[Path]]
+    row: Sequence[Any],
+    nodes: Mapping[int, tuple[NodeKey, str]],
+    instants: Mapping[str, frozenset[Path]],
+    stored: Payloads,
 ) -> Sortable:
     """A row of COLUMNS and what is behind them.
 
@@ -79,8 +79,9 @@ def read(
         nodes: number -> (key, type).
         instants: by the name of an analyser, the places where it declares dates.
     """
-    tkey, number, item_id, publisher, subtype, analyser, published, updated, created, stored, sequence, *rest = row
-    rank, text, document, xml = rest
+    tkey, number, item_id, publisher, subtype, analyser, published, updated, created, since, sequence, *rest = row
+    rank, data, document = rest
+    xml, text = stored.unpack(data) if data else ("", "")
     key, kind = nodes[number]
     parsed = json.loads(document) if document else MISSING
     tags = parsed.get("tags") if isinstance(parsed, dict) else None
@@ -88,7 +89,7 @@ def read(
         Moment.PUBLISHED: published,
         Moment.UPDATED: updated,
         Moment.CREATED: created,
-        Moment.STORED: stored,
+        Moment.STORED: since,
     }
     candidate = Candidate(
         key,
@@ -104,4 +105,4 @@ def read(
         parsed,
         instants.get(analyser, frozenset()),
     )
-    return Sortable(candidate, tkey, sequence, rank or 0.0, (published, updated, created, stored))
+    return Sortable(candidate, tkey, sequence, rank or 0.0, (published, updated, created, since))

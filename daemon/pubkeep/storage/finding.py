@@ -7,7 +7,7 @@ until there are enough, or it has taken too long: then a cursor goes on from the
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -19,13 +19,12 @@ from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import Format, SearchRequest, SearchResult
 from pubkeep.storage import sorting
 from pubkeep.storage.engines import Fetcher, Readers
+from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.reading import extra_keys
 from pubkeep.storage.walking import Limits, Scope, Walk, select_rows
 from pubkeep.uri import item_uri, parse_item_uri
 
 NONE: Mapping[str, frozenset[Path]] = MappingProxyType({})
-ROW_OVERHEAD = 200
-"""Bytes a row takes beside its title, XML and JSON, roughly."""
 
 
 class Finding:
@@ -35,8 +34,9 @@ class Finding:
     indexing = False
     """Whether words of older items are still to be indexed."""
 
-    def __init__(self, readers: Readers, clock: Clock) -> None:
+    def __init__(self, readers: Readers, stored: Payloads, clock: Clock) -> None:
         self._readers = readers
+        self._stored = stored
         self._clock = clock
 
     async def search(
@@ -55,7 +55,7 @@ class Finding:
         async with self._readers.snapshot() as fetcher:
             scope = await self._scope(fetcher, request.query, accounts)
             sequence, start = (await fetcher.execute_fetchall(_SEQUENCE))[0]
-            walk = Walk(self._clock, self.limits, fetcher, scope, instants)
+            walk = Walk(self._clock, self.limits, fetcher, scope, instants, self._stored)
             if any(order.name == "rank" for order in orders) and not walk.plan.wanted:
                 raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
             if request.since is not None:
@@ -70,15 +70,14 @@ class Finding:
                 found = await walk.sorted(orders, request.limit + 1, after)
             else:
                 found = await walk.along(request.limit + 1, after[0] if after else None, newest=newest)
-            kept = _fitting(
-                await walk.rows([tkey for tkey, _ in found[: request.limit]], request.format), request.max_bytes
-            )
+            rows = await walk.rows([tkey for tkey, _ in found[: request.limit]], request.format)
+        kept = _fitting((_row(row, scope, self._stored, extra=request.extra) for row in rows), request.max_bytes)
         more = len(kept) < len(found)
         last = found[len(kept) - 1] if kept else None
         if walk.unfinished and not more:
             last = (walk.unfinished, ())
         return SearchResult(
-            tuple(_row(row, scope, extra=request.extra) for row in kept),
+            kept,
             sequence=sequence,
             cursor=sorting.write_cursor(mark, *last) if last is not None and (more or walk.unfinished) else "",
             count=None if more or request.cursor or walk.unfinished else len(kept),
@@ -100,7 +99,7 @@ class Finding:
             for index, (key, item_id) in enumerate(uris):
                 parameters = {"node": numbers.get(key, 0), "id": item_id}
                 if rows := await fetcher.execute_fetchall(sql, parameters):
-                    found.append(_row(rows[0], scope, extra=extra))
+                    found.append(_row(rows[0], scope, self._stored, extra=extra))
                 else:
                     missing.append(index)
         return found, missing
@@ -130,9 +129,10 @@ class Finding:
         if len(changed) + len(gone) > request.limit:
             return None
         rows = await walk.rows([item.tkey for item, matching in changed if matching], request.format)
-        if len(_fitting(rows, request.max_bytes)) < len(rows):
+        found = (_row(row, walk.scope, self._stored, extra=request.extra) for row in rows)
+        items = _fitting(found, request.max_bytes)
+        if len(items) < len(rows):
             return None
-        items = tuple(_row(row, walk.scope, extra=request.extra) for row in rows)
         removed = [item_uri(item.candidate.node, item.candidate.id) for item, matching in changed if not matching]
         removed += [uri for uri, kind in gone if of_node(request.query, parse_item_uri(uri)[0], kind) != NOTHING]
         there = {row.uri for row in items}
@@ -154,22 +154,21 @@ ORDER BY sequence LIMIT :number
 """
 
 
-def _row(row: Sequence[Any], scope: Scope, *, extra: bool) -> ItemRow:
-    number, item_id, title, published, updated, publisher, xml, parsed, *rest, _ = row
+def _row(row: Sequence[Any], scope: Scope, stored: Payloads, *, extra: bool) -> ItemRow:
+    number, item_id, title, published, updated, publisher, data, parsed, *rest, _ = row
+    xml = stored.xml(data) if data else ""
     key, kind = scope.nodes[number]
     keys = extra_keys(rest) if extra else {}
     uri = item_uri(key, item_id)
     return ItemRow(uri, *key, item_id, kind, title, published, updated, publisher, xml, parsed, keys)
 
 
-def _fitting(rows: Sequence[Sequence[Any]], max_bytes: int) -> Sequence[Sequence[Any]]:
-    size = 0
-    for number, row in enumerate(rows):
-        size += _octets(row[2]) + _octets(row[6]) + _octets(row[7]) + ROW_OVERHEAD
-        if number and size > max_bytes:
-            return rows[:number]
-    return rows
-
-
-def _octets(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+def _fitting(rows: Iterable[ItemRow], max_bytes: int) -> tuple[ItemRow, ...]:
+    """As many of the rows as there is room for, one at least; no more of them are made."""
+    size, kept = 0, list[ItemRow]()
+    for row in rows:
+        size += row.octets
+        if kept and size > max_bytes:
+            break
+        kept.append(row)
+    return tuple(kept)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The full-text index: the words of each item, kept in the transaction that writes the item.
 
-It keeps no text of its own, so it has to be told what it held: that is made again from `item_text`. Where it was made
+It keeps no text of its own, so it has to be told what it held: that is made again from the payload. Where it was made
 by another version of words.py it is emptied, and filled from the newest item to the oldest while everything goes on.
 Everything here runs in the writer's thread.
 """
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from pubkeep.query.words import VERSION, words
 from pubkeep.storage import tables
+from pubkeep.storage.payloads import Payloads
 
 NAME = "words"
 FILLED = 200
@@ -21,12 +22,12 @@ FILLED = 200
 _DELETE = text("INSERT INTO item_fts(item_fts, rowid, words) VALUES ('delete', :tkey, :words)")
 _INSERT = text("INSERT INTO item_fts(rowid, words) VALUES (:tkey, :words)")
 _EMPTY = text("INSERT INTO item_fts(item_fts) VALUES ('delete-all')")
-_Derived, _Item, _Text = tables.DerivedRow, tables.ItemRow, tables.TextRow
+_Derived, _Item, _Payload = tables.DerivedRow, tables.ItemRow, tables.PayloadRow
 _BEHIND = select(_Derived.behind).where(_Derived.name == NAME)
 _SET_BEHIND = update(_Derived).where(_Derived.name == NAME).values(behind=bindparam("b_behind"))
 _NEXT = (
-    select(_Item.number, _Text.tkey, _Text.text)
-    .join(_Text, _Text.tkey == _Item.tkey)
+    select(_Item.number, _Item.tkey, _Payload.data)
+    .join(_Payload, _Payload.item == _Item.number)
     .where(_Item.number <= bindparam("behind"))
     .order_by(_Item.number.desc())
     .limit(FILLED)
@@ -52,10 +53,10 @@ def behind(connection: Connection) -> int:
     return connection.execute(_BEHIND).scalar() or 0
 
 
-def fill(connection: Connection) -> bool:
+def fill(connection: Connection, stored: Payloads) -> bool:
     """Take in the next items. Returns whether there are more."""
     rows = connection.execute(_NEXT, {"behind": behind(connection)}).all()
-    add(connection, [{"tkey": row.tkey, "text": row.text} for row in rows])
+    add(connection, [{"tkey": row.tkey, "text": stored.unpack(row.data)[1]} for row in rows])
     connection.execute(_SET_BEHIND, {"b_behind": rows[-1].number - 1 if rows else 0})
     return len(rows) == FILLED
 

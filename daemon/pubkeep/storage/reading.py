@@ -14,6 +14,7 @@ from pubkeep.slices import STEP, Slices
 from pubkeep.storage import tables
 from pubkeep.storage.compiled import Compiled
 from pubkeep.storage.engines import Readers
+from pubkeep.storage.payloads import Payloads
 from pubkeep.uri import item_uri
 
 Item, Payload = tables.ItemRow, tables.PayloadRow
@@ -32,7 +33,7 @@ def columns(form: Format) -> tuple[Any, ...]:
         Item.published,
         Item.updated,
         Item.publisher,
-        Payload.xml if form in ("xml", "both") else literal_column("''"),
+        Payload.data if form in ("xml", "both") else literal_column("''"),
         Item.json if form in ("json", "both") else literal_column("''"),
         Item.stored,
         Item.sequence,
@@ -41,9 +42,9 @@ def columns(form: Format) -> tuple[Any, ...]:
     )
 
 
-def to_row(node: NodeRecord, values: Sequence[Any], *, extra: bool) -> ItemRow:
+def to_row(node: NodeRecord, values: Sequence[Any], stored: Payloads, *, extra: bool) -> ItemRow:
     """A row as frontends see it."""
-    item_id, title, published, updated, publisher, xml, json = values[:7]
+    item_id, title, published, updated, publisher, data, json = values[:7]
     key = node.key
     return ItemRow(
         item_uri(key, item_id),
@@ -56,7 +57,7 @@ def to_row(node: NodeRecord, values: Sequence[Any], *, extra: bool) -> ItemRow:
         published,
         updated,
         publisher,
-        xml,
+        stored.xml(data) if data else "",
         json,
         extra_keys(values[7:11]) if extra else {},
     )
@@ -107,7 +108,7 @@ _BEFORE = Compiled(
     select(func.count()).select_from(Item).where(Item.node == bindparam("node"), Item.pos < bindparam("pos"))
 )
 _RAW = Compiled(
-    select(Item.pos, Item.item_id, Item.publisher, Payload.xml, Item.digest)
+    select(Item.pos, Item.item_id, Item.publisher, Payload.data, Item.digest)
     .join(Payload, Payload.item == Item.number)
     .where(Item.node == bindparam("node"), Item.pos > bindparam("pos"))
     .order_by(Item.pos)
@@ -118,8 +119,9 @@ _RAW = Compiled(
 class Reading:
     """ports.ItemReader, and the digests."""
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: Readers, stored: Payloads) -> None:
         self._readers = readers
+        self._stored = stored
 
     async def page(
         self,
@@ -145,7 +147,7 @@ class Reading:
         rows = rows[:limit]
         if where in ("newest", "before"):
             rows = rows[::-1]
-        items = tuple(await _rows(node, rows, extra=extra))
+        items = tuple(await self._rows(node, rows, extra=extra))
         if not items:
             return Page((), more, count=node.items)
         if where == "newest":
@@ -163,7 +165,7 @@ class Reading:
         for part in _parts(ids):
             statement = _by_ids(_room(len(part)), format)
             rows = await self._readers.fetch(statement.sql, statement.args(node=node.number, **_named(part)))
-            found |= {row.id: row for row in await _rows(node, rows, extra=extra)}
+            found |= {row.id: row for row in await self._rows(node, rows, extra=extra)}
         items = tuple(found[item_id] for item_id in ids if item_id in found)
         first, last = (items[0].id, items[-1].id) if items else ("", "")
         return Page(items, False, True, first, last, unknown=tuple(i for i in ids if i not in found))
@@ -186,7 +188,8 @@ class Reading:
     async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str, bytes]]:
         """See ports.ItemReader.raw_items."""
         rows = await self._readers.fetch(_RAW.sql, _RAW.args(node=number, pos=after, number=limit))
-        return [(pos, item_id, publisher, xml, digest) for pos, item_id, publisher, xml, digest in rows]
+        xml = self._stored.xml
+        return [(pos, item_id, publisher, xml(data), digest) for pos, item_id, publisher, data, digest in rows]
 
     async def _position(self, node: NodeRecord, item_id: str) -> int:
         rows = await self._readers.fetch(_POSITION.sql, _POSITION.args(node=node.number, item_id=item_id))
@@ -195,15 +198,15 @@ class Reading:
         position: int = rows[0][0]
         return position
 
-
-async def _rows(node: NodeRecord, rows: Sequence[Sequence[Any]], *, extra: bool) -> list[ItemRow]:
-    """Rows as frontends see them; ten thousand of them are a tenth of a second of work."""
-    slices = Slices()
-    result: list[ItemRow] = []
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        result += [to_row(node, row, extra=extra) for row in rows[start : start + ROWS_AT_ONCE]]
-        await slices.pause()
-    return result
+    async def _rows(self, node: NodeRecord, rows: Sequence[Sequence[Any]], *, extra: bool) -> list[ItemRow]:
+        """Rows as frontends see them; ten thousand of them are a tenth of a second of work."""
+        slices = Slices()
+        result: list[ItemRow] = []
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[start : start + ROWS_AT_ONCE]
+            result += [to_row(node, row, self._stored, extra=extra) for row in part]
+            await slices.pause()
+        return result
 
 
 def _parts(ids: Sequence[str]) -> list[Sequence[str]]:

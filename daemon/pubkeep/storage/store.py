@@ -15,17 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pubkeep.clock import Clock
 from pubkeep.errors import Conflict, PubkeepError, UnknownObject
 from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, NodeRecord, NodeState, Tls
-from pubkeep.storage import indexing, tables
+from pubkeep.storage import indexing, tables, training
+from pubkeep.storage.beginning import Beginning, begin
 from pubkeep.storage.engines import Readers, Writer, make_room, our_errors, writer_engine
 from pubkeep.storage.finding import Finding
 from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.migrate import migrate
+from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.reading import Reading
-from pubkeep.storage.writing import Counter, Item, ItemChanges, Node, node_values
+from pubkeep.storage.writing import Item, ItemChanges, Node, node_values
 
 log = logging.getLogger(__name__)
 
-Change = tables.ChangeRow
 FILL_AGAIN = 30.0
 """Seconds after which it is tried again to index what could not be."""
 
@@ -33,15 +34,15 @@ FILL_AGAIN = 30.0
 class Store(Learnt, Reading, Finding):
     """All that is kept, in one SQLite file."""
 
-    def __init__(
-        self, writer: Writer, readers: Readers, counter: Counter, last: int, clock: Clock, *, filling: bool
-    ) -> None:
-        Reading.__init__(self, readers)
-        Finding.__init__(self, readers, clock)
-        Learnt.__init__(self, writer, counter, last)
+    def __init__(self, writer: Writer, readers: Readers, found: Beginning, clock: Clock) -> None:
+        stored = Payloads(found.dictionaries.each)
+        Reading.__init__(self, readers, stored)
+        Finding.__init__(self, readers, stored, clock)
+        Learnt.__init__(self, writer, found.counter, found.last)
         self._clock = clock
-        self.indexing = filling
-        self._fills = asyncio.create_task(self._fill_index()) if filling else None
+        self._dictionaries = found.dictionaries
+        self.indexing = found.filling
+        self._works = {asyncio.create_task(self._fill_index())} if found.filling else set()
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "Store":
@@ -56,14 +57,13 @@ class Store(Learnt, Reading, Finding):
         readers = Readers(path)
         try:
             await writer.call(lambda engine: migrate(engine, path))
-            counter, last = await writer.run(lambda connection: first_numbers(connection, clock.wall()))
-            filling = await writer.run(indexing.prepare)
+            found = await writer.run(lambda connection: begin(connection, clock.wall()))
             await readers.open()
         except BaseException:
             await readers.close()
             await writer.abandon()
             raise
-        return cls(writer, readers, counter, last, clock, filling=filling)
+        return cls(writer, readers, found, clock)
 
     def session(self) -> AsyncSession:
         """A session for plug-ins that read the mapped classes; the connection is read-only, a flush raises."""
@@ -71,9 +71,9 @@ class Store(Learnt, Reading, Finding):
 
     async def close(self) -> None:
         """End all connections, in order."""
-        if self._fills is not None:
-            self._fills.cancel()
-            await asyncio.gather(self._fills, return_exceptions=True)
+        for work in self._works:
+            work.cancel()
+        await asyncio.gather(*self._works, return_exceptions=True)
         await self._readers.close()
         await self._writer.close()
 
@@ -195,7 +195,7 @@ class Store(Learnt, Reading, Finding):
     ) -> Applied:
         """See ports.ItemStore."""
 
-        def work(connection: Connection) -> Applied:
+        def work(connection: Connection) -> tuple[Applied, int]:
             changes = self._changes(connection, node)
             if upserts:
                 changes.upsert(upserts, moves=moves)
@@ -203,42 +203,46 @@ class Store(Learnt, Reading, Finding):
                 changes.remove(removals, "retracted")
             if order is not None:
                 changes.reorder(order)
-            return changes.finish(record)
+            return changes.finish(record), changes.last_number
 
-        return await self._write("event" if record is None else "swap", work)
+        applied, items = await self._write("event" if record is None else "swap", work)
+        if self._dictionaries.due(items):
+            self._train(items)
+        return applied
 
     def _changes(self, connection: Connection, node: NodeRecord) -> ItemChanges:
-        return ItemChanges(connection, node, self._counter, self._clock.wall(), self.indexing)
+        return ItemChanges(connection, node, self._counter, self._stored, self._clock.wall(), self.indexing)
+
+    def _train(self, items: int) -> None:
+        """Begin to make a dictionary of what is there, so that what comes takes less room."""
+        known = self._dictionaries
+        known.items = items  # once, whatever comes of it
+
+        async def work() -> None:
+            try:
+                if data := await training.trained(self._readers, known, items):
+                    number = max(known.each, default=0) + 1
+                    await self._write("save dictionary", lambda c: training.save(c, number, items, data))
+                    known.each[number] = data
+            except PubkeepError as error:
+                log.warning("the database: no dictionary for its payloads: %s", error)
+
+        task = asyncio.create_task(work())
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
 
     async def _fill_index(self) -> None:
         """Take into the full-text index what is not in it, as long as nobody else writes."""
         log.info("the words of all items are indexed anew; until that is done, a search may not find the older ones")
         while True:
             try:
-                if not await self._write("fill index", indexing.fill):
+                if not await self._write("fill index", lambda c: indexing.fill(c, self._stored)):
                     break
             except PubkeepError as error:
                 log.warning("the database: its words could not be indexed: %s", error)
                 await asyncio.sleep(FILL_AGAIN)
         self.indexing = False
         log.info("the words of all items are indexed")
-
-
-def first_numbers(connection: Connection, wall: int) -> tuple[Counter, int]:
-    """Go on above everything that was ever given: what is stored, and the present time in microseconds.
-
-    The row of node 0 says where this database's history begins. Returns the last number stored, too: the
-    one to start from has not been given, and whoever asked for changes since it would be told it is unknown.
-    """
-    last = max(
-        connection.execute(select(func.max(column))).scalar() or 0 for column in (Change.sequence, Item.c.sequence)
-    )
-    counter = Counter(max(last, wall))
-    if connection.execute(select(Change.sequence).where(Change.node == 0)).first() is None:
-        values = {"kind": "created", "node": 0, "item_id": "", "account": "", "type": "", "uri": "", "at": wall}
-        last = counter.next()
-        connection.execute(insert(Change).values(sequence=last, **values))
-    return counter, last
 
 
 def _dates(created_before: int, updated_before: int) -> list[Any]:

@@ -3,7 +3,7 @@
 
 Hot tables hold plain integers and text, since the compiled reads skip result processors. Dates are
 microseconds since the Unix epoch, 0 = unknown. The full-text table `item_fts` is not mapped: it is
-derived from `item_text` (indexing.py) and made by the migrations.
+derived from the payloads (indexing.py) and made by the migrations.
 """
 
 from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
@@ -153,21 +153,26 @@ class ItemRow(Base):
 
 
 class PayloadRow(Base):
-    """The raw XML, apart: reads of many rows without it are cheaper."""
+    """The raw XML and what a person reads in it (payloads.py), apart: reads of many rows without it are cheaper.
+
+    The full-text index has the words of that, and must be told what it held.
+    """
 
     __tablename__ = "payload"
 
     item: Mapped[int] = mapped_column(Big, ForeignKey("item.number", ondelete="CASCADE"), primary_key=True)
-    xml: Mapped[str] = mapped_column(Text)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class TextRow(Base):
-    """What a person reads in an item; the full-text index has its words, and must be told what it held."""
+class DictionaryRow(Base):
+    """What payloads were compressed with; none is ever deleted, since old payloads need it."""
 
-    __tablename__ = "item_text"
+    __tablename__ = "dictionary"
 
-    tkey: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
-    text: Mapped[str] = mapped_column(Text)
+    number: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    items: Mapped[int] = mapped_column(Big)
+    """The highest number of an item when it was trained."""
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class DerivedRow(Base):

@@ -16,6 +16,7 @@ from pubkeep.questions import Format
 from pubkeep.slices import Slices
 from pubkeep.storage import candidates, sorting
 from pubkeep.storage.engines import Fetcher
+from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.plan import Plan, plan
 from pubkeep.storage.sorting import TOP, Order, Place, Sortable
 
@@ -82,7 +83,9 @@ class Walk:
         fetcher: Fetcher,
         scope: Scope,
         instants: Mapping[str, frozenset[Path]],
+        stored: Payloads,
     ) -> None:
+        self._stored = stored
         self.fetcher = fetcher
         self._limits = limits
         self.scope = scope
@@ -139,7 +142,7 @@ class Walk:
         rows = await self.fetcher.execute_fetchall(sql, {"nodes": self.scope.numbers, **since})
         found = []
         for row in rows:
-            item = candidates.read(row, self.scope.nodes, self._instants)
+            item = candidates.read(row, self.scope.nodes, self._instants, self._stored)
             found.append((item, matches(self.scope.left[row[1]], item.candidate)))
             await self._slices.pause()
         return found
@@ -164,7 +167,7 @@ class Walk:
             parameters = {"nodes": self.scope.numbers, "bound": bound, "number": number, **self.plan.parameters}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for at, row in enumerate(rows):
-                item = candidates.read(row, self.scope.nodes, self._instants)
+                item = candidates.read(row, self.scope.nodes, self._instants, self._stored)
                 bound = item.tkey
                 if self._exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item
@@ -200,7 +203,7 @@ def _candidates(made: Plan, needs: candidates.Needs, *, newest: bool, ranked: bo
 
 def select_rows(form: Format, where: str) -> str:
     """Rows as `_row` takes them; `tkey` last."""
-    xml = "payload.xml" if form in ("xml", "both") else "''"
+    xml = "payload.data" if form in ("xml", "both") else "''"
     parsed = "item.json" if form in ("json", "both") else "''"
     join = " JOIN payload ON payload.item = item.number" if form in ("xml", "both") else ""
     return (

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete,
 from pubkeep.errors import Conflict
 from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
 from pubkeep.storage import indexing, tables
+from pubkeep.storage.payloads import Payloads
 from pubkeep.uri import item_uri
 
 T = TypeVar("T")
@@ -24,8 +25,8 @@ def _table(mapped: type[tables.Base]) -> Table:
     return mapped.__table__
 
 
-Item, Payload, Text, Change, Node = (
-    _table(mapped) for mapped in (tables.ItemRow, tables.PayloadRow, tables.TextRow, tables.ChangeRow, tables.NodeRow)
+Item, Payload, Change, Node = (
+    _table(mapped) for mapped in (tables.ItemRow, tables.PayloadRow, tables.ChangeRow, tables.NodeRow)
 )
 HIDDEN = (NodeState.DENIED, NodeState.GONE)
 """States whose items nobody is shown."""
@@ -47,14 +48,17 @@ _HELD = select(
 ).where(Item.c.node == bindparam("node"), Item.c.item_id.in_(bindparam("some", expanding=True)))
 _LAST_NUMBER = select(func.max(Item.c.number))
 _LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
-_OLD_TEXTS = select(Text.c.tkey, Text.c.text).where(Text.c.tkey.in_(bindparam("some", expanding=True)))
-_DROP_TEXTS = delete(Text).where(Text.c.tkey.in_(bindparam("some", expanding=True)))
+_OLD_PAYLOADS = (
+    select(Item.c.tkey, Payload.c.data)
+    .join(Payload, Payload.c.item == Item.c.number)
+    .where(Item.c.number.in_(bindparam("some", expanding=True)))
+)
 _DROP_PAYLOADS = delete(Payload).where(Payload.c.item.in_(bindparam("some", expanding=True)))
 _DROP_ITEMS = delete(Item).where(Item.c.number.in_(bindparam("some", expanding=True)))
 _DROP_CHANGES = delete(Change).where(
     Change.c.node == bindparam("of"), Change.c.item_id.in_(bindparam("some", expanding=True))
 )
-_NEW_ITEM, _NEW_PAYLOAD, _NEW_TEXT, _NEW_CHANGE = insert(Item), insert(Payload), insert(Text), insert(Change)
+_NEW_ITEM, _NEW_PAYLOAD, _NEW_CHANGE = insert(Item), insert(Payload), insert(Change)
 _OVERWRITTEN = (
     *("tkey", "sequence", "publisher", "created", "published", "updated"),
     *("subtype", "title", "json", "analyser", "version", "error", "digest"),
@@ -62,7 +66,7 @@ _OVERWRITTEN = (
 _CHANGE_ITEM = (
     update(Item).where(Item.c.number == bindparam("b_number")).values({n: bindparam(f"b_{n}") for n in _OVERWRITTEN})
 )
-_CHANGE_PAYLOAD = update(Payload).where(Payload.c.item == bindparam("b_number")).values(xml=bindparam("b_xml"))
+_CHANGE_PAYLOAD = update(Payload).where(Payload.c.item == bindparam("b_number")).values(data=bindparam("b_data"))
 _MOVE = update(Item).where(Item.c.number == bindparam("b_number")).values(pos=bindparam("b_pos"))
 _COUNT = (
     update(Node)
@@ -99,12 +103,15 @@ class ItemChanges:
     connection: Connection
     node: NodeRecord
     counter: Counter
+    stored: Payloads
     wall: int
     filling: bool = False
     """Whether the full-text index may be behind: what it has not yet is neither taken in nor out."""
     published: list[str] = field(default_factory=list)
     retracted: list[str] = field(default_factory=list)
     added: int = 0
+    last_number: int = 0
+    """Of the newest item that came; 0: none did."""
     _next_tkeys: dict[int, int] = field(default_factory=dict)
     _before: Any = field(init=False)
 
@@ -151,12 +158,13 @@ class ItemChanges:
                 late |= {tkey} if number <= behind else set()
                 place = {"number": number, "node": self.node.number, "item_id": item.id, "pos": last}
                 new.append(values | place | {"stored": self.wall})
-                payloads.append({"item": number, "xml": item.xml})
+                payloads.append({"item": number, "data": self.stored.pack(item.xml, item.parsed.text)})
             else:
                 own = {f"b_{name}": value for name, value in values.items()}
                 changed.append(own | {"b_number": row.number})
                 late |= {tkey} if row.number <= behind else set()
-                payloads.append({"b_number": row.number, "b_xml": item.xml})
+                data = self.stored.pack(item.xml, item.parsed.text)
+                payloads.append({"b_number": row.number, "b_data": data})
             texts.append({"tkey": tkey, "text": item.parsed.text})
             self.published.append(item.id)
         self._unindex([held[item_id] for item_id in self.published if item_id in held])
@@ -164,11 +172,11 @@ class ItemChanges:
         self._many(_NEW_PAYLOAD, [row for row in payloads if "item" in row])
         self._no_tombstones([row["item_id"] for row in new])
         self._many(_CHANGE_ITEM, changed)
-        self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_xml" in row])
-        self._many(_NEW_TEXT, texts)
+        self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_data" in row])
         indexing.add(self.connection, [row for row in texts if row["tkey"] not in late])
         self._many(_MOVE, moved)
         self.added += len(new)
+        self.last_number = number if new else 0
 
     def remove(self, ids: Iterable[str], kind: str) -> None:
         """Delete items; each leaves a tombstone."""
@@ -238,11 +246,11 @@ class ItemChanges:
 
     def _unindex(self, rows: Sequence[Any]) -> None:
         behind = self._behind()
-        there = {row.tkey for row in rows if row.number > behind}
-        for part in _parts(sorted(row.tkey for row in rows)):
-            old = [row._asdict() for row in self.connection.execute(_OLD_TEXTS, {"some": part})]
-            indexing.remove(self.connection, [row for row in old if row["tkey"] in there])
-            self.connection.execute(_DROP_TEXTS, {"some": part})
+        for part in _parts([row.number for row in rows if row.number > behind]):
+            old = self.connection.execute(_OLD_PAYLOADS, {"some": part})
+            indexing.remove(
+                self.connection, [{"tkey": row.tkey, "text": self.stored.unpack(row.data)[1]} for row in old]
+            )
 
     def _no_tombstones(self, ids: Sequence[str]) -> None:
         for part in _parts(ids):
