@@ -34,8 +34,8 @@ MAX_ATTEMPTS = 5
 class _Doubt:
     named_at: float
     attempts: int = 0
-    shown: bool = False
-    """An answer that did not decide about it had it."""
+    shown_at: float | None = None
+    """When the last answer was asked for that had it and did not decide about it."""
 
 
 class Said(NamedTuple):
@@ -165,7 +165,8 @@ class Settle:
         }
         for item_id in racing:
             self.doubt(item_id, self._named[item_id].at)
-            self._doubts[item_id].shown = item_id in shown
+            if item_id in shown:
+                self._doubts[item_id].shown_at = sent_at
         self._covered = [entry for entry in self._covered if taken_at - entry[0] < REMEMBERED]
         if self.fan_out:
             self._covered.append((taken_at, None if ids is None else frozenset(ids)))
@@ -285,8 +286,12 @@ class Settle:
     def expects(self, item_id: str, *, held: bool) -> bool:
         """Whether an item is thought to be there: held, shown or told, and not retracted since by any event."""
         last, doubt = self._named.get(item_id), self._doubts.get(item_id)
-        shown = held or (doubt is not None and doubt.shown)
-        return shown if last is None else last.digest is not None and (shown or last.news)
+        shown_at = None if doubt is None else doubt.shown_at
+        if last is None:
+            return held or shown_at is not None
+        if last.digest is None:  # an answer that was asked for after it may have had the item all the same
+            return shown_at is not None and shown_at > last.at
+        return held or shown_at is not None or last.news
 
     def named_since(self, moment: float) -> frozenset[str]:
         """The ids that events named at or after this moment."""

@@ -273,3 +273,27 @@ def test_what_was_told_meanwhile_may_stand_elsewhere_in_a_later_answer() -> None
     settle.told(newest(2, "y", "x"), None, None, {})
 
     assert not settle.contradicts(["x", "y"], 99.0, turned=False)
+
+
+def test_an_item_that_an_answer_had_after_its_retraction_was_told_is_expected() -> None:
+    settle = Settle(2.0)
+    settle.event("i", None, at=100.0)
+    settle.doubt("i", 100.0)
+    assert not settle.expects("i", held=False)
+
+    settle.answered(100.5, 101.0, None, {"i": b"1"})  # the retraction was of earlier: it is there
+    settle.answered(102.0, 102.1, ("i",), {})  # and now it is not, and this answer may not decide
+    assert settle.expects("i", held=False)
+
+    settle.event("i", None, at=103.0)  # this is why
+    assert not settle.expects("i", held=False)
+
+
+def test_an_answer_that_was_asked_for_before_the_retraction_was_told_says_nothing_of_later() -> None:
+    settle = Settle(2.0)
+    settle.event("i", None, at=100.0)
+    settle.doubt("i", 100.0)
+
+    settle.answered(99.5, 101.0, None, {"i": b"1"})
+
+    assert not settle.expects("i", held=False)
