@@ -33,7 +33,7 @@ from pubkeep.model import (
     Traits,
     WireItem,
 )
-from pubkeep.query.conditions import Path
+from pubkeep.query.declared import Declared
 from pubkeep.questions import Format, Page, SearchRequest, SearchResult
 
 T = TypeVar("T")
@@ -175,15 +175,13 @@ class ItemReader(Protocol):
 class Finder(Protocol):
     """Questions over all nodes."""
 
-    async def search(
-        self, request: SearchRequest, accounts: Sequence[str], instants: Mapping[str, frozenset[Path]]
-    ) -> SearchResult:
+    async def declare(self, declared: Declared) -> None:
+        """Analysers declare places of their JSON: from now on dates there are moments; indexes for them are made."""
+
+    async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """Items of these accounts that match, in the order that is asked for.
 
         `incomplete` and `stale` are the caller's to fill in.
-
-        Args:
-            instants: by the name of an analyser, the places of its JSON that hold dates.
         """
 
     async def lookup(
@@ -344,8 +342,8 @@ class Analysers(Protocol):
         `namespace` is that of the items seen, empty if none was.
         """
 
-    def instants(self) -> Mapping[str, frozenset[Path]]:
-        """By the name of an analyser, the places of its JSON that hold dates."""
+    def declared(self) -> Declared:
+        """Which places of their JSON are to be indexed."""
 
     @property
     def by_namespace(self) -> bool:

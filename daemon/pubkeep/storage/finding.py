@@ -7,24 +7,22 @@ until there are enough, or it has taken too long: then a cursor goes on from the
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld, InvalidArgs
 from pubkeep.model import ItemRow, NodeKey
-from pubkeep.query.conditions import All, Condition, Path
+from pubkeep.query.conditions import All, Condition
 from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import Format, SearchRequest, SearchResult
 from pubkeep.storage import sorting
 from pubkeep.storage.engines import Fetcher, Readers
+from pubkeep.storage.keys import Keys
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.reading import extra_keys
 from pubkeep.storage.walking import Limits, Scope, Walk, select_rows
 from pubkeep.uri import item_uri, parse_item_uri
-
-NONE: Mapping[str, frozenset[Path]] = MappingProxyType({})
 
 
 class Finding:
@@ -33,15 +31,14 @@ class Finding:
     limits = Limits()
     indexing = False
     """Whether words of older items are still to be indexed."""
+    _keys = Keys()
 
     def __init__(self, readers: Readers, stored: Payloads, clock: Clock) -> None:
         self._readers = readers
         self._stored = stored
         self._clock = clock
 
-    async def search(
-        self, request: SearchRequest, accounts: Sequence[str], instants: Mapping[str, frozenset[Path]] = NONE
-    ) -> SearchResult:
+    async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """See ports.Finder.search.
 
         Raises:
@@ -51,11 +48,11 @@ class Finding:
         """
         orders, mark = sorting.read(request.order_by), sorting.mark(request, accounts)
         after = sorting.read_cursor(request.cursor, mark, orders) if request.cursor else None
-        indexing = self.indexing  # as it is before anything is read
+        indexing, keys = self.indexing, self._keys  # as they are before anything is read
         async with self._readers.snapshot() as fetcher:
             scope = await self._scope(fetcher, request.query, accounts)
             sequence, start = (await fetcher.execute_fetchall(_SEQUENCE))[0]
-            walk = Walk(self._clock, self.limits, fetcher, scope, instants, self._stored)
+            walk = Walk(self._clock, self.limits, fetcher, scope, keys, self._stored, marked=not indexing)
             if any(order.name == "rank" for order in orders) and not walk.plan.wanted:
                 raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
             if request.since is not None:
@@ -75,7 +72,7 @@ class Finding:
         more = len(kept) < len(found)
         last = found[len(kept) - 1] if kept else None
         if walk.unfinished and not more:
-            last = (walk.unfinished, ())
+            last = walk.unfinished
         return SearchResult(
             kept,
             sequence=sequence,
@@ -106,14 +103,16 @@ class Finding:
 
     async def _scope(self, fetcher: Fetcher, query: Condition, accounts: Sequence[str]) -> Scope:
         """Denied and gone nodes are hidden from everybody; their items do not change by that."""
-        scope = Scope({}, {}, 0)
+        scope = Scope({}, {})
         rows = await fetcher.execute_fetchall(_NODES, {"accounts": json.dumps(list(accounts))})
-        for number, account, service, name, kind, hidden, turned in rows:
+        for number, account, service, name, kind, hidden, turned, items, nodes in rows:
             key = NodeKey(account, service, name)
             if (left := of_node(query, key, kind)) != NOTHING:
                 scope.turned = max(scope.turned, turned)
                 if not hidden:
                     scope.nodes[number], scope.left[number] = (key, kind), left
+                    scope.items += items
+            scope.others = nodes - len(scope.left)
         return scope
 
     async def _changed(
@@ -144,7 +143,8 @@ SELECT max(coalesce((SELECT max(sequence) FROM item), 0), (SELECT max(sequence) 
        (SELECT sequence FROM change WHERE node = 0)
 """
 _NODES = """
-SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned FROM node
+SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned, items,
+       (SELECT count(*) FROM node) FROM node
 WHERE account IN (SELECT value FROM json_each(:accounts))
 """
 _GONE = """

@@ -1,37 +1,75 @@
 # SPDX-License-Identifier: MIT
-"""The full-text index: the words of each item, kept in the transaction that writes the item.
+"""The full-text index: the words of each item, and its marks, kept in the transaction that writes the item.
 
-It keeps no text of its own, so it has to be told what it held: that is made again from the payload. Where it was made
-by another version of words.py it is emptied, and filled from the newest item to the oldest while everything goes on.
+It keeps no text of its own, so it has to be told what it held: that is made again from the item. Where it was made by
+another version of words.py it is emptied, and filled from the newest item to the oldest while everything goes on.
 Everything here runs in the writer's thread.
 """
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
-from pubkeep.query.words import VERSION, words
+from pubkeep.query import words
+from pubkeep.query.conditions import Json
+from pubkeep.query.values import MISSING, Missing
 from pubkeep.storage import tables
+from pubkeep.storage.marks import marks, tags_of
 from pubkeep.storage.payloads import Payloads
 
 NAME = "words"
+VERSION = f"2.{words.VERSION}"
 FILLED = 200
 """Items in one transaction that fills it."""
 
-_DELETE = text("INSERT INTO item_fts(item_fts, rowid, words) VALUES ('delete', :tkey, :words)")
-_INSERT = text("INSERT INTO item_fts(rowid, words) VALUES (:tkey, :words)")
+_DELETE = text("INSERT INTO item_fts(item_fts, rowid, words, marks) VALUES ('delete', :tkey, :words, :marks)")
+_INSERT = text("INSERT INTO item_fts(rowid, words, marks) VALUES (:tkey, :words, :marks)")
 _EMPTY = text("INSERT INTO item_fts(item_fts) VALUES ('delete-all')")
 _Derived, _Item, _Payload = tables.DerivedRow, tables.ItemRow, tables.PayloadRow
 _BEHIND = select(_Derived.behind).where(_Derived.name == NAME)
 _SET_BEHIND = update(_Derived).where(_Derived.name == NAME).values(behind=bindparam("b_behind"))
+
+COLUMNS = (_Item.tkey, _Item.node, _Item.publisher, _Item.analyser, _Item.json, _Payload.data)
+"""What Indexed is made of."""
 _NEXT = (
-    select(_Item.number, _Item.tkey, _Payload.data)
+    select(*COLUMNS, _Item.number)
     .join(_Payload, _Payload.item == _Item.number)
     .where(_Item.number <= bindparam("behind"))
     .order_by(_Item.number.desc())
     .limit(FILLED)
 )
+
+
+@dataclass(slots=True)
+class Indexed:
+    """An item with all of it that is indexed."""
+
+    tkey: int
+    node: int
+    publisher: str
+    analyser: str
+    document: Json | Missing
+    text: str
+
+    def row(self) -> dict[str, Any]:
+        """For the full-text table, which splits at spaces."""
+        own = marks(self.node, self.publisher, tags_of(self.document))
+        return {"tkey": self.tkey, "words": " ".join(words.words(self.text)), "marks": " ".join(own)}
+
+
+def of_row(row: Any, stored: Payloads) -> Indexed:
+    """A row of COLUMNS."""
+    text = stored.unpack(row.data)[1]
+    return Indexed(row.tkey, row.node, row.publisher, row.analyser, document_of(row.json), text)
+
+
+def document_of(stored: str) -> Json | Missing:
+    """The JSON of an item; MISSING where it has none."""
+    document: Json = json.loads(stored) if stored else None
+    return document if stored else MISSING
 
 
 def prepare(connection: Connection) -> bool:
@@ -56,26 +94,21 @@ def behind(connection: Connection) -> int:
 def fill(connection: Connection, stored: Payloads) -> bool:
     """Take in the next items. Returns whether there are more."""
     rows = connection.execute(_NEXT, {"behind": behind(connection)}).all()
-    add(connection, [{"tkey": row.tkey, "text": stored.unpack(row.data)[1]} for row in rows])
+    add(connection, [of_row(row, stored) for row in rows])
     connection.execute(_SET_BEHIND, {"b_behind": rows[-1].number - 1 if rows else 0})
     return len(rows) == FILLED
 
 
-def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Take in items; FTS5 flushes its memory wherever the rowid goes back, so they come in order.
-
-    Args:
-        rows: `tkey` and `text` of each.
-    """
-    _many(connection, _INSERT, rows)
+def add(connection: Connection, items: Sequence[Indexed]) -> None:
+    """Take in items; FTS5 flushes its memory wherever the rowid goes back, so they come in order."""
+    _many(connection, _INSERT, items)
 
 
-def remove(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Forget items, with the text that they had."""
-    _many(connection, _DELETE, rows)
+def remove(connection: Connection, items: Sequence[Indexed]) -> None:
+    """Forget items, as they were."""
+    _many(connection, _DELETE, items)
 
 
-def _many(connection: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        made = [{"tkey": row["tkey"], "words": " ".join(words(row["text"]))} for row in rows]
-        connection.execute(statement, sorted(made, key=lambda row: int(row["tkey"])))
+def _many(connection: Connection, statement: Any, items: Sequence[Indexed]) -> None:
+    if items:
+        connection.execute(statement, [item.row() for item in sorted(items, key=lambda each: each.tkey)])

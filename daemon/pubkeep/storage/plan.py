@@ -5,9 +5,11 @@ Whatever is not exact is decided by the query's own meaning (query/matching.py),
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pubkeep.query.conditions import All, Any, Condition, Dated, Moment, Name, Not, OneOf, Term, Text
+from pubkeep.query.conditions import All, Any, Condition, Dated, Moment, Name, Not, OneOf, Parsed, Term, Text
+from pubkeep.storage.marks import of_publisher, of_tag
 
 _COLUMNS = {
     Name.SUBTYPE: "item.subtype",
@@ -33,22 +35,30 @@ class Plan:
     where: list[str] = field(default_factory=list)
     """Conditions on columns."""
     parameters: dict[str, object] = field(default_factory=dict)
+    keyed: list[Parsed] = field(default_factory=list)
+    """Comparisons that an index of declared keys may decide."""
     exact: bool = True
-    """Whether they match all that was asked."""
+    """Whether all this, `keyed` included, matches all that was asked."""
 
 
-def plan(condition: Condition) -> Plan:
-    """Find the items of a condition of which the nodes have had their part (query/scope.py)."""
+def plan(condition: Condition, *, marked: bool) -> Plan:
+    """Find the items of a condition of which the nodes have had their part (query/scope.py).
+
+    Args:
+        marked: all items have their marks in the index (marks.py).
+    """
     made = Plan()
     wanted: list[str] = []
     for part in condition.parts if isinstance(condition, All) else (condition,):
-        if (expression := _text(part)) is not None:
+        if (expression := _text(part, marked)) is not None:
             wanted.append(expression)
         elif isinstance(part, Text):
             wanted += [_group(group) for group in part.groups]
             made.unwanted += [_term(term) for term in part.unwanted]
-        elif isinstance(part, Not) and (expression := _text(part.part)) is not None:
+        elif isinstance(part, Not) and (expression := _text(part.part, marked)) is not None:
             made.unwanted.append(expression)
+        elif isinstance(part, Parsed):
+            made.keyed.append(part)
         elif (sql := _where(part, made.parameters)) is not None:
             made.where.append(sql)
         else:
@@ -57,13 +67,17 @@ def plan(condition: Condition) -> Plan:
     return made
 
 
-def _text(condition: Condition) -> str | None:
-    """A condition on nothing but words that stand there, as one full-text expression."""
+def _text(condition: Condition, marked: bool) -> str | None:
+    """A condition on nothing but words and marks that stand there, as one full-text expression."""
     match condition:
+        case OneOf(Name.TAG, values) if marked and values:
+            return any_mark([of_tag(value) for value in values])
+        case OneOf(Name.PUBLISHER, values) if marked and values and "" not in values:
+            return any_mark([of_publisher(value) for value in values])
         case Text(groups, ()) if groups:
             return "(" + " AND ".join(map(_group, groups)) + ")"
         case All(parts) | Any(parts) if parts:
-            expressions = [_text(part) for part in parts]
+            expressions = [_text(part, marked) for part in parts]
             if None not in expressions:
                 return "(" + (" AND " if isinstance(condition, All) else " OR ").join(map(str, expressions)) + ")"
     return None
@@ -75,7 +89,12 @@ def _group(terms: tuple[Term, ...]) -> str:
 
 def _term(term: Term) -> str:
     """Words have nothing but letters and digits in them: nothing of the index's own syntax can be reached."""
-    return '"' + " ".join(term.words) + '"' + " *" * term.prefix
+    return 'words : "' + " ".join(term.words) + '"' + " *" * term.prefix
+
+
+def any_mark(marks: Sequence[str]) -> str:
+    """A full-text expression for items with one of these marks."""
+    return "(" + " OR ".join(f'marks : "{mark}"' for mark in marks) + ")"
 
 
 def _where(condition: Condition, parameters: dict[str, object]) -> str | None:

@@ -14,7 +14,7 @@ from pubkeep.errors import InvalidArgs
 from pubkeep.query.conditions import Path
 from pubkeep.query.document import pointer
 from pubkeep.query.matching import Candidate
-from pubkeep.query.values import Missing, at, instant, sort_key
+from pubkeep.query.values import Missing, at, sort_key
 from pubkeep.questions import SearchRequest
 
 NAMES = ("published", "updated", "creation", "modification", "rank", "id")
@@ -85,14 +85,18 @@ def by_time(orders: tuple[Order, ...]) -> bool | None:
 
 def place(orders: tuple[Order, ...], item: Sortable) -> Place:
     """Where an item stands, but for its time key."""
-    found = []
-    for order in orders:
-        key = _key(order, item)
-        if key is None:
-            found.append((True, b""))
-        else:
-            found.append((False, bytes(255 - each for each in key) + b"\xff" if order.descending else key))
-    return tuple(found)
+    keys = [(order, _key(order, item)) for order in orders]
+    return tuple((True, b"") if key is None else place_of(order, key) for order, key in keys)
+
+
+def place_of(order: Order, key: bytes) -> tuple[bool, bytes]:
+    """Where something stands that has this key."""
+    return False, bytes(255 - each for each in key) + b"\xff" if order.descending else key
+
+
+def value_of(order: Order, place: tuple[bool, bytes]) -> bytes:
+    """The key again."""
+    return bytes(255 - each for each in place[1][:-1]) if order.descending else place[1]
 
 
 def _key(order: Order, item: Sortable) -> bytes | None:
@@ -113,8 +117,7 @@ def _key(order: Order, item: Sortable) -> bytes | None:
     value = at(item.candidate.document, order.path)
     if isinstance(value, Missing):
         return None
-    moment = instant(value) if order.path in item.candidate.instants else None
-    return sort_key(value if moment is None else moment)
+    return sort_key(value, dated=order.path in item.candidate.instants)
 
 
 def mark(request: SearchRequest, accounts: Sequence[str]) -> str:

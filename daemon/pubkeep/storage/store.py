@@ -3,7 +3,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from pubkeep.clock import Clock
 from pubkeep.errors import Conflict, PubkeepError, UnknownObject
 from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, NodeRecord, NodeState, Tls
-from pubkeep.storage import indexing, tables, training
+from pubkeep.query.declared import Declared
+from pubkeep.storage import indexing, keys, tables, training
 from pubkeep.storage.beginning import Beginning, begin
 from pubkeep.storage.engines import Readers, Writer, make_room, our_errors, writer_engine
 from pubkeep.storage.finding import Finding
@@ -41,8 +42,11 @@ class Store(Learnt, Reading, Finding):
         Learnt.__init__(self, writer, found.counter, found.last)
         self._clock = clock
         self._dictionaries = found.dictionaries
+        self._keys = found.keys
         self.indexing = found.filling
-        self._works = {asyncio.create_task(self._fill_index())} if found.filling else set()
+        self._works = set[asyncio.Task[None]]()
+        if found.filling:
+            self._later(self._fill_index())
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> "Store":
@@ -211,7 +215,7 @@ class Store(Learnt, Reading, Finding):
         return applied
 
     def _changes(self, connection: Connection, node: NodeRecord) -> ItemChanges:
-        return ItemChanges(connection, node, self._counter, self._stored, self._clock.wall(), self.indexing)
+        return ItemChanges(connection, node, self._counter, self._stored, self._keys, self._clock.wall(), self.indexing)
 
     def _train(self, items: int) -> None:
         """Begin to make a dictionary of what is there, so that what comes takes less room."""
@@ -227,9 +231,38 @@ class Store(Learnt, Reading, Finding):
             except PubkeepError as error:
                 log.warning("the database: no dictionary for its payloads: %s", error)
 
-        task = asyncio.create_task(work())
+        self._later(work())
+
+    async def declare(self, declared: Declared) -> None:
+        """See ports.Finder."""
+        before = self._keys
+
+        def work(connection: Connection) -> None:
+            self._keys = keys.declare(connection, declared, self._counter)  # the next transaction keeps to them
+
+        try:
+            await self._write("declare keys", work)
+        except PubkeepError:
+            self._keys = before
+            raise
+        self._later(self._fill_keys())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it in the background, until the store is closed."""
+        task = asyncio.create_task(work)
         self._works.add(task)
         task.add_done_callback(self._works.discard)
+
+    async def _fill_keys(self) -> None:
+        """Index what was declared, as long as nobody else writes."""
+        more = True
+        while more:
+            try:
+                more, filled = await self._write("fill keys", lambda c: keys.fill(c, self._keys))
+                self._keys = self._keys.filled(filled)
+            except PubkeepError as error:
+                log.warning("the database: what analysers declare could not be indexed: %s", error)
+                await asyncio.sleep(FILL_AGAIN)
 
     async def _fill_index(self) -> None:
         """Take into the full-text index what is not in it, as long as nobody else writes."""

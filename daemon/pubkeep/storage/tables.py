@@ -175,6 +175,32 @@ class DictionaryRow(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class KeyRow(Base):
+    """A place in the JSON of items that is indexed (keys.py)."""
+
+    __tablename__ = "key"
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    place: Mapped[str] = mapped_column(Text)
+    """A JSON pointer; empty: nobody declares it any more, and its rows go."""
+    made_by: Mapped[str] = mapped_column(Text)
+    """Version, and the analysers for which dates stand there."""
+    behind: Mapped[int] = mapped_column(Big)
+    """Items with this number or a lower one are still to come; 0: all are there."""
+
+
+class ItemKeyRow(Base):
+    """What stands in an item at such a place."""
+
+    __tablename__ = "item_key"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    key: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    value: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """As query/values.sort_key makes it."""
+    tkey: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+
+
 class DerivedRow(Base):
     """What is made from items and can be made again, and how far that is."""
 

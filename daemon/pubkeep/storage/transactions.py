@@ -7,8 +7,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from pubkeep.crash import crash
+from pubkeep.storage.counter import Counter
 from pubkeep.storage.engines import Writer
-from pubkeep.storage.writing import Counter
 
 T = TypeVar("T")
 

@@ -10,16 +10,22 @@ from typing import Any
 from pubkeep.clock import Clock
 from pubkeep.errors import LimitExceeded
 from pubkeep.model import NodeKey
-from pubkeep.query.conditions import All, Condition, Path
+from pubkeep.query.conditions import All, Condition
 from pubkeep.query.matching import matches
+from pubkeep.query.values import Missing, at
 from pubkeep.questions import Format
 from pubkeep.slices import Slices
 from pubkeep.storage import candidates, sorting
 from pubkeep.storage.engines import Fetcher
+from pubkeep.storage.keys import Key, Keys
+from pubkeep.storage.leading import Lead, lead
+from pubkeep.storage.marks import of_node
 from pubkeep.storage.payloads import Payloads
-from pubkeep.storage.plan import Plan, plan
+from pubkeep.storage.plan import Plan, any_mark, plan
 from pubkeep.storage.sorting import TOP, Order, Place, Sortable
 
+MANY_NODES = 50
+"""More of them are looked at one by one, not looked up by their marks."""
 AT_ONCE = 25
 """Rows looked at before others may get a turn."""
 
@@ -33,6 +39,8 @@ class Limits:
     few: int = 200
     many: int = 1000
     """Rows looked at in one go: at first, and from then on."""
+    few_sorted: int = 1000
+    """Items that are sorted where there is an index in their order, too."""
     sorted: int = 10_000
     """Items that are sorted by anything but the time key."""
     ranked: int = 1000
@@ -47,7 +55,11 @@ class Scope:
     """number -> (key, type), of those that are shown."""
     left: dict[int, Condition]
     """number -> what is left of the query for its items."""
-    turned: int
+    items: int = 0
+    """So many they have."""
+    others: int = 0
+    """So many nodes are not among them."""
+    turned: int = 0
     """When one of them last vanished or came back: whoever noted a number before it has to read anew."""
 
     def rest(self) -> tuple[Condition, bool]:
@@ -68,6 +80,12 @@ class Scope:
         return All(tuple(self.left.values()))
 
     @property
+    def marks(self) -> str:
+        """A full-text expression for them where they are few of many; else empty."""
+        restricts = self.others and 0 < len(self.left) <= MANY_NODES
+        return any_mark([of_node(number) for number in self.left]) if restricts else ""
+
+    @property
     def numbers(self) -> str:
         """As JSON."""
         return json.dumps(list(self.left))
@@ -82,43 +100,50 @@ class Walk:
         limits: Limits,
         fetcher: Fetcher,
         scope: Scope,
-        instants: Mapping[str, frozenset[Path]],
+        keys: Keys,
         stored: Payloads,
+        *,
+        marked: bool,
     ) -> None:
+        """Args:
+        marked: all items have their marks in the full-text index.
+        """
         self._stored = stored
+        self._keys = keys
         self.fetcher = fetcher
         self._limits = limits
         self.scope = scope
-        self.unfinished = 0
-        """The time key behind which it did not come; 0: it came to the end, or had enough."""
+        self.unfinished: tuple[int, Place] | None = None
+        """Behind which item it did not come; None: it came to the end, or had enough."""
         self._clock = clock
-        self._instants = instants
         self._slices = Slices()
         self._until = clock.boottime() + limits.seconds
-        rest, all_of_it = scope.rest()
-        self.plan: Plan = plan(rest)
-        self._exact = self.plan.exact and all_of_it
-        self._needs = candidates.Needs() if self._exact else candidates.needs(scope.all_left)
+        rest, self._alike = scope.rest()
+        self.plan: Plan = plan(rest, marked=marked)
+        self._marks = scope.marks if marked else ""
 
     async def along(self, number: int, start: int | None, *, newest: bool) -> list[tuple[int, Place]]:
         """The time keys of so many items that match, in their order."""
         found: list[tuple[int, Place]] = []
-        async for item in self._matching(
-            start, number if self._exact else self._limits.few, candidates.Needs(), newest=newest
-        ):
+        async for item in self._matching(start, number, candidates.Needs(), newest=newest):
             found.append((item.tkey, ()))
             if len(found) == number:
                 break
         return found
 
     async def sorted(self, orders: tuple[Order, ...], number: int, after: tuple[int, Place] | None) -> list[Any]:
-        """So many items that match, with their places, sorted."""
+        """So many items that match, with their places, sorted; many of them along a declared key."""
         ranked = any(order.name == "rank" for order in orders)
+        key = self._keys.ready(orders[0].path) if len(orders) == 1 and not orders[0].name else None
+        if key and not (self.plan.wanted or self.plan.keyed) and self.scope.items > self._limits.few_sorted:
+            return await self._along_key(key, orders, number, after)
         found: list[tuple[Place, int]] = []
         async for item in self._matching(
             None, self._limits.many, candidates.needs_of(orders), newest=True, ranked=ranked
         ):
             found.append((sorting.place(orders, item), -item.tkey))
+            if key and len(found) > self._limits.few_sorted:
+                return await self._along_key(key, orders, number, after)
             if len(found) > self._limits.sorted:
                 raise LimitExceeded(
                     f"option 'order_by': more than {self._limits.sorted} items match; restrict the query"
@@ -134,6 +159,58 @@ class Walk:
             found = [each for each in found if each > (after[1], -after[0])]
         return [(-key, where) for where, key in found[:number]]
 
+    async def _along_key(
+        self, key: Key, orders: tuple[Order, ...], number: int, after: tuple[int, Place] | None
+    ) -> list[tuple[int, Place]]:
+        """Those that have something there, in its order; then the others, the newest first."""
+        found: list[tuple[int, Place]] = []
+        bound = (None, TOP) if after is None else (sorting.value_of(orders[0], after[1][0]), after[0])
+        if after is None or not after[1][0][0]:
+            async for item, value in self._by_value(key, bound, number, descending=orders[0].descending):
+                found.append((item.tkey, (sorting.place_of(orders[0], value),)))
+                if len(found) == number:
+                    return found
+            if self.unfinished:
+                return found
+            bound = (None, TOP)
+        async for item in self._matching(bound[1], number, candidates.needs_of(orders), newest=True):
+            if isinstance(at(item.candidate.document, key.path), Missing):
+                found.append((item.tkey, ((True, b""),)))
+                if len(found) == number:
+                    return found
+        if self.unfinished:
+            self.unfinished = (self.unfinished[0], ((True, b""),))
+        return found
+
+    async def _by_value(
+        self, key: Key, bound: tuple[bytes | None, int], number: int, *, descending: bool
+    ) -> AsyncIterator[tuple[Sortable, bytes]]:
+        """Items that match and have something at a declared place, in the order of that, until the time is over."""
+        exact = self.plan.exact and self._alike and not (self.plan.wanted or self.plan.unwanted or self.plan.keyed)
+        needs = candidates.Needs() if exact else candidates.needs(self.scope.all_left)
+        sql = _by_value_sql(self.plan, needs, descending=descending)
+        number = number if exact else self._limits.few
+        value, tkey = bound
+        if value is None:
+            value = b"\xff" if descending else b""
+        fixed = {"nodes": self.scope.numbers, "led": key.number, **self.plan.parameters}
+        while True:
+            parameters = {**fixed, "value": value, "bound": tkey, "number": number}
+            rows = await self.fetcher.execute_fetchall(sql, parameters)
+            for *row, value in rows:
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
+                tkey = item.tkey
+                if exact or matches(self.scope.left[row[1]], item.candidate):
+                    yield item, value
+                await self._slices.pause()
+            if len(rows) < number:
+                return
+            if self._clock.boottime() > self._until:
+                self.unfinished = (tkey, (sorting.place_of(Order("", key.path, descending), value),))
+                return
+            number = self._limits.many
+            await asyncio.sleep(0)
+
     async def changed(self, since: Mapping[str, object]) -> list[tuple[Sortable, bool]]:
         """Items of the nodes in scope that changed, oldest change first, and whether they match now."""
         needs = candidates.needs(self.scope.all_left)
@@ -142,7 +219,7 @@ class Walk:
         rows = await self.fetcher.execute_fetchall(sql, {"nodes": self.scope.numbers, **since})
         found = []
         for row in rows:
-            item = candidates.read(row, self.scope.nodes, self._instants, self._stored)
+            item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
             found.append((item, matches(self.scope.left[row[1]], item.candidate)))
             await self._slices.pause()
         return found
@@ -160,23 +237,27 @@ class Walk:
         """Items that match, along the time key, until the time is over."""
         if not self.scope.left:
             return
-        needs = self._needs | more
-        sql = _candidates(self.plan, needs, newest=newest, ranked=ranked)
+        led = await lead(self.fetcher, self.plan, self._keys, self._marks, ranked=ranked)
+        exact = led.exact and self._alike
+        needs = more if exact else candidates.needs(self.scope.all_left) | more
+        sql = _candidates(led, self.plan, needs, newest=newest, ranked=ranked)
         bound = (TOP if newest else -1) if start is None else start
+        number = number if exact else self._limits.few
+        fixed = {"nodes": self.scope.numbers, **led.parameters, **self.plan.parameters}
         while True:
-            parameters = {"nodes": self.scope.numbers, "bound": bound, "number": number, **self.plan.parameters}
+            parameters = {**fixed, "bound": bound, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
-            for at, row in enumerate(rows):
-                item = candidates.read(row, self.scope.nodes, self._instants, self._stored)
+            for place, row in enumerate(rows):
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
                 bound = item.tkey
-                if self._exact or matches(self.scope.left[row[1]], item.candidate):
+                if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item
-                if at % AT_ONCE == 0:
+                if place % AT_ONCE == 0:
                     await self._slices.pause()
             if len(rows) < number:
                 return
             if self._clock.boottime() > self._until:
-                self.unfinished = bound
+                self.unfinished = (bound, ())
                 return
             number = self._limits.many
             await asyncio.sleep(0)
@@ -185,20 +266,26 @@ class Walk:
 _AMONG = "item.node IN (SELECT value FROM json_each(:nodes))"
 
 
-def _candidates(made: Plan, needs: candidates.Needs, *, newest: bool, ranked: bool) -> str:
-    """The full-text table is walked first, along its rows, which are the time keys."""
-    rank = "bm25(item_fts)" if ranked else "0"
-    sql = f"SELECT {candidates.COLUMNS}, {rank}, {needs.columns} FROM "  # noqa: S608 (constants only)
-    sql += "item_fts CROSS JOIN item ON item.tkey = item_fts.rowid" if made.wanted else "item"
-    sql += f"{needs.joins} WHERE {_AMONG} AND item.tkey {'<' if newest else '>'} :bound"
-    if made.wanted:
-        made.parameters["wanted"] = made.wanted
-        sql += f" AND item_fts MATCH :wanted AND item_fts.rowid {'<' if newest else '>'} :bound"
-    for at, unwanted in enumerate(made.unwanted):
-        made.parameters[f"unwanted{at}"] = unwanted
-        sql += f" AND item.tkey NOT IN (SELECT rowid FROM item_fts WHERE item_fts MATCH :unwanted{at})"  # noqa: S608
-    sql += "".join(f" AND {condition}" for condition in made.where)
-    return f"{sql} ORDER BY item.tkey {'DESC' if newest else ''} LIMIT :number"
+def _candidates(led: Lead, made: Plan, needs: candidates.Needs, *, newest: bool, ranked: bool) -> str:
+    rank = "bm25(item_fts, 1.0, 0.0)" if ranked else "0"  # marks say nothing of how well it fits
+    where = " AND ".join([_AMONG, f"{led.time} {'<' if newest else '>'} :bound", *led.where, *made.where])
+    order = f"{led.time} {'DESC' if newest else ''}"
+    return (
+        f"SELECT {candidates.COLUMNS}, {rank}, {needs.columns} FROM {led.tables}{needs.joins}"  # noqa: S608 (constants only)
+        f" WHERE {where} ORDER BY {order} LIMIT :number"
+    )
+
+
+def _by_value_sql(made: Plan, needs: candidates.Needs, *, descending: bool) -> str:
+    behind = "<" if descending else ">"
+    where = ["item_key.key = :led", f"item_key.value {behind}= :value", _AMONG, *made.where]
+    where.append(f"(item_key.value {behind} :value OR item_key.tkey < :bound)")
+    order = f"item_key.value {'DESC' if descending else ''}, item_key.tkey DESC"
+    return (
+        f"SELECT {candidates.COLUMNS}, 0, {needs.columns}, item_key.value"  # noqa: S608 (constants only)
+        f" FROM item_key CROSS JOIN item ON item.tkey = item_key.tkey{needs.joins}"
+        f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :number"
+    )
 
 
 def select_rows(form: Format, where: str) -> str:

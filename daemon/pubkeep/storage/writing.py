@@ -13,7 +13,10 @@ from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete,
 
 from pubkeep.errors import Conflict
 from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
-from pubkeep.storage import indexing, tables
+from pubkeep.storage import indexing, keys, tables
+from pubkeep.storage.counter import Counter
+from pubkeep.storage.indexing import Indexed
+from pubkeep.storage.keys import Keys
 from pubkeep.storage.payloads import Payloads
 from pubkeep.uri import item_uri
 
@@ -48,8 +51,8 @@ _HELD = select(
 ).where(Item.c.node == bindparam("node"), Item.c.item_id.in_(bindparam("some", expanding=True)))
 _LAST_NUMBER = select(func.max(Item.c.number))
 _LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
-_OLD_PAYLOADS = (
-    select(Item.c.tkey, Payload.c.data)
+_OLD = (
+    select(*indexing.COLUMNS, Item.c.number)
     .join(Payload, Payload.c.item == Item.c.number)
     .where(Item.c.number.in_(bindparam("some", expanding=True)))
 )
@@ -80,18 +83,6 @@ _COUNTERS = select(Node.c["items"], Node.c.sequence, Node.c.newest, Node.c.state
 )
 
 
-class Counter:
-    """The sequence: grows with each change, never used twice, not in a new file either."""
-
-    def __init__(self, start: int) -> None:
-        self.value = start
-
-    def next(self) -> int:
-        """The next number."""
-        self.value += 1
-        return self.value
-
-
 @dataclass(slots=True)
 class ItemChanges:
     """One transaction on the items of one node.
@@ -104,6 +95,7 @@ class ItemChanges:
     node: NodeRecord
     counter: Counter
     stored: Payloads
+    keys: Keys
     wall: int
     filling: bool = False
     """Whether the full-text index may be behind: what it has not yet is neither taken in nor out."""
@@ -133,7 +125,7 @@ class ItemChanges:
         new: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         payloads: list[dict[str, Any]] = []
-        texts: list[dict[str, Any]] = []
+        indexed: list[Indexed] = []
         moved: list[dict[str, int]] = []
         behind, late = self._behind(), set[int]()
         seconds = {
@@ -165,7 +157,12 @@ class ItemChanges:
                 late |= {tkey} if row.number <= behind else set()
                 data = self.stored.pack(item.xml, item.parsed.text)
                 payloads.append({"b_number": row.number, "b_data": data})
-            texts.append({"tkey": tkey, "text": item.parsed.text})
+            indexed.append(
+                Indexed(
+                    *(tkey, self.node.number, item.publisher, values["analyser"]),
+                    *(indexing.document_of(item.parsed.json), item.parsed.text),
+                )
+            )
             self.published.append(item.id)
         self._unindex([held[item_id] for item_id in self.published if item_id in held])
         self._many(_NEW_ITEM, new)
@@ -173,7 +170,8 @@ class ItemChanges:
         self._no_tombstones([row["item_id"] for row in new])
         self._many(_CHANGE_ITEM, changed)
         self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_data" in row])
-        indexing.add(self.connection, [row for row in texts if row["tkey"] not in late])
+        indexing.add(self.connection, [each for each in indexed if each.tkey not in late])
+        keys.add(self.connection, self.keys, indexed)
         self._many(_MOVE, moved)
         self.added += len(new)
         self.last_number = number if new else 0
@@ -245,12 +243,13 @@ class ItemChanges:
         return indexing.behind(self.connection) if self.filling else 0
 
     def _unindex(self, rows: Sequence[Any]) -> None:
+        """Take items out of all that is made of them, as they are."""
         behind = self._behind()
-        for part in _parts([row.number for row in rows if row.number > behind]):
-            old = self.connection.execute(_OLD_PAYLOADS, {"some": part})
-            indexing.remove(
-                self.connection, [{"tkey": row.tkey, "text": self.stored.unpack(row.data)[1]} for row in old]
-            )
+        for part in _parts([row.number for row in rows]):
+            old = self.connection.execute(_OLD, {"some": part}).all()
+            there = [(row.number, indexing.of_row(row, self.stored)) for row in old]
+            indexing.remove(self.connection, [each for number, each in there if number > behind])
+            keys.remove(self.connection, self.keys, [each for _, each in there])
 
     def _no_tombstones(self, ids: Sequence[str]) -> None:
         for part in _parts(ids):

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pubkeep.clock import Clock
 from pubkeep.model import Analysis, NodeRecord, NodeState
+from pubkeep.query.declared import Declared
 from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from pubkeep.storage.store import Store
@@ -86,6 +87,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.node = self.run(self.store.save_node(replace(self.node, number=0)))
         self.changed |= dict.fromkeys(self.order, False)
         self.order, self.texts = [], {}
+
+    @rule(dated=st.booleans())
+    def declare(self, dated: bool) -> None:
+        self.run(self.store.declare(Declared({("title",): frozenset({"blog"} if dated else ())})))
 
     @rule(hidden=st.booleans())
     def state(self, hidden: bool) -> None:

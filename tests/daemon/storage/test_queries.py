@@ -16,6 +16,7 @@ from pubkeep.clock import Clock
 from pubkeep.errors import InvalidArgs, LimitExceeded
 from pubkeep.model import Analysis, NewItem, NodeKey, NodeRecord, NodeState, Parsed
 from pubkeep.query.conditions import Condition, Moment
+from pubkeep.query.declared import Declared
 from pubkeep.query.document import read
 from pubkeep.query.matching import Candidate, matches
 from pubkeep.query.values import sort_key
@@ -30,7 +31,7 @@ NODES = {
     NodeKey(ALICE, "events.localhost", "urn:x:event"): "event",
     NodeKey(BOB, "pubsub.localhost", "urn:xmpp:microblog:0"): "blog",
 }
-INSTANTS = {"event": frozenset({("start",)})}
+DECLARED = Declared({("start",): frozenset({"event"}), ("n",): frozenset(), ("n", "0"): frozenset()})
 WORDS = ("spring", "onions", "garden", "Straße", "東京駅", "sécurité")
 DOCUMENTS: list[Any] = [
     {},
@@ -57,6 +58,7 @@ class Filled:
 
     async def _filled(self, path: Path) -> Store:
         store = await Store.open(path, Clock())
+        await store.declare(DECLARED)
         for account in ACCOUNTS:
             await store.add_account(account, "x", uid=0, enabled=True, host="", port=0, tls="required")
         for at, (key, kind) in enumerate(NODES.items()):
@@ -91,7 +93,7 @@ class Filled:
                     {Moment.PUBLISHED: published, Moment.UPDATED: published // 2, Moment.STORED: 1},
                     text,
                     document,
-                    INSTANTS.get(kind, frozenset()),
+                    DECLARED.dates(kind),
                 ),
             )
         )
@@ -103,7 +105,7 @@ class Filled:
         cursor = ""
         while True:
             request = SearchRequest(query, order_by, limit=limit, cursor=cursor, format="none")
-            result = self.runner.run(self.store.search(request, ACCOUNTS, INSTANTS))
+            result = self.runner.run(self.store.search(request, ACCOUNTS))
             assert len(result.items) <= limit
             seen += [row.id for row in result.items]
             if not (cursor := result.cursor):
@@ -203,6 +205,21 @@ def test_the_database_finds_what_the_query_means(filled: Filled) -> None:
     finds()
 
 
+@pytest.mark.parametrize("order", ["/n", "-/n", "/start", "-/start"])
+def test_many_items_are_sorted_along_the_index_as_few_are_in_memory(filled: Filled, order: str) -> None:
+    @settings(max_examples=40, deadline=None)
+    @given(QUERIES, st.integers(1, 7))
+    def same(query: Condition, limit: int) -> None:
+        expected = filled.found(query, 1000, (order,))
+        filled.store.limits = Limits(few_sorted=0, few=3, many=3)
+        try:
+            assert filled.found(query, limit, (order,)) == expected
+        finally:
+            filled.store.limits = Limits()
+
+    same()
+
+
 def test_pages_one_after_the_other_are_the_whole(filled: Filled) -> None:
     @settings(max_examples=60, deadline=None)
     @given(
@@ -289,7 +306,7 @@ class Slow(Clock):
 
 
 def test_a_search_that_takes_too_long_says_so_and_goes_on_where_it_was(filled: Filled) -> None:
-    query = read('{"parsed": {"path": "/n", "value": 1}}')
+    query = read('{"parsed": {"path": "/n", "op": "!=", "value": 1}}')
     meant = filled.found(query)
 
     async def search() -> tuple[list[str], int]:

@@ -234,10 +234,10 @@ def test_whatever_is_typed_the_database_understands_it() -> None:
     @given(st.lists(_SYNTAX, max_size=14).map("".join))
     @settings(max_examples=200, deadline=None)
     def understood(text: str) -> None:
-        made = plan(typed.text(text))
+        made = plan(typed.text(text), marked=True)
         for expression in filter(None, (made.wanted, *made.unwanted)):
             database.execute("SELECT rowid FROM item_fts WHERE item_fts MATCH ?", (expression,)).fetchall()
 
     with closing(sqlite3.connect(":memory:")) as database:
-        database.execute("CREATE VIRTUAL TABLE item_fts USING fts5(words, content='', tokenize='ascii')")
+        database.execute("CREATE VIRTUAL TABLE item_fts USING fts5(words, marks, content='', tokenize='ascii')")
         understood()

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""Which index leads the way through the items of a search.
+
+Each of them ends with the time key, so that the newest come first without sorting: the words and marks of the full-text
+index, a value of a declared key, and the time key itself. A range of values has its items in the order of the values:
+it leads only where they are few, and are sorted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pubkeep.storage.engines import Fetcher
+from pubkeep.storage.keys import Key, Keys, Range, ranges
+from pubkeep.storage.plan import Plan
+
+FEW = 2000
+"""Items of a range that are sorted."""
+
+
+@dataclass(slots=True)
+class Lead:
+    """The first part of a SELECT."""
+
+    tables: str = "item"
+    time: str = "item.tkey"
+    """The time key, where the order is along it for nothing."""
+    where: list[str] = field(default_factory=list)
+    parameters: dict[str, object] = field(default_factory=dict)
+    exact: bool = True
+    """Whether nothing is left to be decided row by row."""
+
+
+async def lead(fetcher: Fetcher, plan: Plan, keys: Keys, marks: str, *, ranked: bool) -> Lead:
+    """Choose it.
+
+    Args:
+        marks: an expression for the nodes in scope; empty where they are too many.
+    """
+    usable = [
+        (index, found)
+        for each in plan.keyed
+        if (index := keys.ready(each.path)) and (found := ranges(each, bool(index.dated))) is not None
+    ]
+    if not all(found for _, found in usable):
+        return Lead(where=["0"])
+    wanted = " AND ".join(filter(None, (plan.wanted, marks)))
+    if usable and not ranked:
+        key, found = min(usable, key=lambda each: len(each[1]))
+        point = len(found) == 1 and found[0][1] == found[0][0] + b"\0"
+        if (point and not wanted) or await _few(fetcher, key, found):
+            made = _by_value(key, found[0][0]) if point else _by_ranges(key, found)
+            made.exact = plan.exact and len(plan.keyed) == 1 and not plan.wanted and not plan.unwanted
+            return made
+    made = _by_words(wanted, plan.unwanted) if wanted else Lead()
+    if not wanted:
+        made.where += _without(plan.unwanted, made.parameters)
+    made.exact = plan.exact and not plan.keyed
+    return made
+
+
+async def _few(fetcher: Fetcher, key: Key, found: Sequence[Range]) -> bool:
+    parameters: dict[str, object] = {"number": FEW + 1}
+    sql = f"SELECT count(*) FROM ({_union(key, found, parameters)} LIMIT :number)"  # noqa: S608 (constants only)
+    number: int = (await fetcher.execute_fetchall(sql, parameters))[0][0]
+    return number <= FEW
+
+
+def _by_value(key: Key, value: bytes) -> Lead:
+    return Lead(
+        "item_key CROSS JOIN item ON item.tkey = item_key.tkey",
+        "item_key.tkey",
+        ["item_key.key = :led", "item_key.value = :led_value"],
+        {"led": key.number, "led_value": value},
+    )
+
+
+def _by_ranges(key: Key, found: Sequence[Range]) -> Lead:
+    made = Lead(time="led.tkey")
+    made.tables = f"({_union(key, found, made.parameters)}) AS led CROSS JOIN item ON item.tkey = led.tkey"
+    return made
+
+
+def _union(key: Key, found: Sequence[Range], parameters: dict[str, object]) -> str:
+    """The time keys of all items in these ranges, which have none in common."""
+    parts = []
+    parameters["led"] = key.number
+    for at, (start, end) in enumerate(found):
+        parameters |= {f"led{at}": start, f"led{at}_end": end}
+        parts.append(f"SELECT tkey FROM item_key WHERE key = :led AND value >= :led{at} AND value < :led{at}_end")  # noqa: S608
+    return " UNION ALL ".join(parts)
+
+
+def _by_words(wanted: str, unwanted: Sequence[str]) -> Lead:
+    """The full-text table is walked along its rows, which are the time keys."""
+    made = Lead("item_fts CROSS JOIN item ON item.tkey = item_fts.rowid", "item_fts.rowid")
+    made.where.append("item_fts MATCH :wanted")
+    made.parameters["wanted"] = wanted
+    made.where += _without(unwanted, made.parameters)
+    return made
+
+
+def _without(unwanted: Sequence[str], parameters: dict[str, object]) -> list[str]:
+    parameters |= {f"unwanted{at}": expression for at, expression in enumerate(unwanted)}
+    return [
+        f"item.tkey NOT IN (SELECT rowid FROM item_fts WHERE item_fts MATCH :unwanted{at})"  # noqa: S608
+        for at in range(len(unwanted))
+    ]

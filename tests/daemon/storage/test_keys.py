@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""What analysers declare of their JSON is indexed, and the index says just what the query means."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pubkeep.clock import Clock
+from pubkeep.model import Analysis, NewItem, NodeRecord, NodeState
+from pubkeep.query.conditions import Parsed
+from pubkeep.query.declared import Declared
+from pubkeep.query.document import pointer, pointer_of, read
+from pubkeep.query.matching import compare
+from pubkeep.query.values import MISSING, sort_key
+from pubkeep.questions import SearchRequest
+from pubkeep.storage import keys
+from pubkeep.storage.keys import ranges
+from pubkeep.storage.store import Store
+from tests.daemon.storage.conftest import KEY, item
+from tests.fixtures.full_text import index_fault
+
+START, PRICE = ("start",), ("price",)
+DATES = ("2026-07-01T00:00:00Z", "2026-07-01T02:00:00+02:00", "2026-06-30T23:59:59Z", "2027-01-01T00:00:00Z")
+VALUES: list[Any] = [None, True, False, 0, -1, 1, 1.0, 1.5, 2**53 + 1, -(2**60), "", "1", "a", "ab", "ä", "春", *DATES]
+VALUES += ["soon", "x" * 255, "x" * 256, "x" * 300, "\ud800", [], ["a"], {}, {"a": 1}]
+OPERATORS = ("==", ">", ">=", "<", "<=", "exists", "starts_with", "!=", "like", "overlap")
+ANY = st.sampled_from(VALUES)
+CONDITIONS = st.one_of(
+    st.builds(Parsed, st.just(START), st.sampled_from(OPERATORS), ANY, st.booleans()),
+    st.builds(Parsed, st.just(START), st.just("in"), st.lists(ANY, max_size=3)),
+    st.builds(Parsed, st.just(START), st.just("between"), st.tuples(ANY, ANY).map(list)),
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(CONDITIONS, ANY, st.booleans(), st.booleans())
+def test_the_index_finds_just_what_is_meant(condition: Parsed, found: Any, dated: bool, sometimes: bool) -> None:
+    made = ranges(condition, dated or sometimes)
+
+    if made is not None:
+        key = sort_key(found, dated=dated)
+        inside = sum(start <= key < end for start, end in made)
+        assert inside == compare(condition, found, dated=dated)
+
+
+def test_what_is_asked_of_values_is_answered_by_the_index() -> None:
+    for operator in ("==", ">", ">=", "<", "<=", "exists"):
+        assert ranges(Parsed(START, operator, "2026-07-01T00:00:00Z"), dated=True)
+        assert ranges(Parsed(START, operator, 3), dated=False)
+    assert compare(Parsed(START, "exists"), MISSING) is False
+
+
+@given(st.lists(st.text(max_size=5), max_size=4).map(tuple))
+def test_a_pointer_is_read_as_it_was_written(path: tuple[str, ...]) -> None:
+    assert pointer(pointer_of(path)) == path
+
+
+# -- in the database -----------------------------------------------------------------------------------------
+
+
+def event(number: int, price: int | None = None) -> NewItem:
+    """Each has a start; the even ones have a price."""
+    document: dict[str, Any] = {"start": DATES[number % len(DATES)]}
+    if price is not None or number % 2 == 0:
+        document["price"] = number if price is None else price
+    plain = item(f"e{number}")
+    return replace(plain, digest=f"{document}".encode(), parsed=replace(plain.parsed, json=json.dumps(document)))
+
+
+async def opened(path: Path) -> tuple[Store, NodeRecord]:
+    store = await Store.open(path, Clock())
+    if not await store.accounts():
+        await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+        await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis("event", "event", to_sync=True)))
+    (node,) = await store.nodes(KEY.account)
+    return store, node
+
+
+async def filled(path: Path, places: int) -> None:
+    """Until so many places are indexed, and nothing else."""
+    sql = "SELECT count(*), coalesce(sum(behind), 0), coalesce(sum(place = ''), 0) FROM key"
+    async with asyncio.timeout(20):
+        while ask(path, sql) != (places, 0, 0):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # the thread that committed it has to say so yet
+
+
+def ask(path: Path, sql: str) -> tuple[Any, ...]:
+    with closing(sqlite3.connect(path)) as database:
+        row: tuple[Any, ...] = database.execute(sql).fetchone()
+        return row
+
+
+def fault(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as database:
+        return index_fault(database)
+
+
+async def found(store: Store, **parsed: Any) -> set[str]:
+    request = SearchRequest(read(json.dumps({"parsed": parsed})), limit=5000)
+    return {row.id for row in (await store.search(request, [KEY.account])).items}
+
+
+BOTH = Declared({START: frozenset({"event"}), PRICE: frozenset()})
+MANY = 2 * keys.FILLED + 100
+
+
+async def test_items_that_are_there_are_indexed_while_others_come_change_and_go(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    await store.apply(node, [event(number) for number in range(MANY)])
+    await store.declare(BOTH)
+    writing = [
+        store.apply(node, [event(number, 7), event(MANY + number)], removals=[f"e{MANY - 1 - number}"])
+        for number in range(0, 40, 2)
+    ]
+    await asyncio.gather(*writing)
+    assert await found(store, path="/price", value=7) == {f"e{number}" for number in range(0, 40, 2)}
+    await filled(path, 2)
+
+    assert await found(store, path="/price", value=7) == {f"e{number}" for number in range(0, 40, 2)}
+    assert await found(store, path="/price", value=8) == set()
+    early = {f"e{number}" for number in range(MANY + 40) if number % 4 == 2} & await found(store, path="", op="exists")
+    assert await found(store, path="/start", op="<", value="2026-07-01T00:00:00Z") == early
+    await store.close()
+    assert fault(path) == ""
+
+
+async def test_what_is_declared_otherwise_is_indexed_anew(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    await store.apply(node, [event(number) for number in range(20)])
+    same = {f"e{number}" for number in range(20) if number % 4 < 2}
+    query = {"path": "/start", "value": "2026-07-01T00:00:00Z"}
+    for declared, places, meant in (
+        (Declared({START: frozenset()}), 1, {f"e{number}" for number in range(0, 20, 4)}),
+        (Declared({START: frozenset({"event"})}), 1, same),
+        (BOTH, 2, same),
+        (Declared(), 0, {f"e{number}" for number in range(0, 20, 4)}),
+        (BOTH, 2, same),
+    ):
+        await store.declare(declared)
+        assert await found(store, **query) == meant
+        await filled(path, places)
+        assert await found(store, **query) == meant
+        await store.apply(node, [event(3, 5)] if places == 1 else [event(3)])
+        assert fault(path) == ""
+    await store.close()
+
+
+async def test_the_indexes_of_an_earlier_run_are_kept_up_before_anything_is_declared(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    await store.declare(BOTH)
+    await store.apply(node, [event(number) for number in range(20)])
+    await store.close()
+
+    store, node = await opened(path)
+    await store.apply(node, [event(2, 99)], removals=["e4"])
+
+    assert await found(store, path="/price", value=99) == {"e2"}
+    await store.close()
+    assert fault(path) == ""
+
+
+async def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    await store.declare(BOTH)
+    await store.apply(node, [event(number) for number in range(20)])
+    await store.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("""UPDATE key SET made_by = replace(made_by, '[1', '[0')""")
+        database.execute("UPDATE item_key SET value = x'00'")
+        database.commit()
+
+    store, node = await opened(path)
+    await store.declare(BOTH)
+    await filled(path, 2)
+
+    assert await found(store, path="/price", value=4) == {"e4"}
+    await store.close()
+    assert fault(path) == ""
+
+
+DYING = """
+import asyncio, sys
+from pathlib import Path
+from tests.daemon.storage.test_keys import BOTH, opened
+async def main():
+    store, node = await opened(Path(sys.argv[1]))
+    await store.declare(BOTH)
+    await asyncio.sleep(20)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("work", ["declare keys", "fill keys"])
+async def test_killed_while_it_is_made_it_is_made_all_the_same(tmp_path: Path, side: str, work: str) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    await store.apply(node, [event(number) for number in range(MANY)])
+    await store.close()
+
+    run = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", DYING, str(path)],
+        env=os.environ | {"PUBKEEP_CRASH": f"{side} {work}"},
+        capture_output=True,
+    )
+    assert run.returncode == -9, run.stderr
+    store, node = await opened(path)
+    await store.apply(node, [event(2, 99)], removals=["e4"])
+    await store.declare(BOTH)
+    await filled(path, 2)
+
+    assert await found(store, path="/price", value=99) == {"e2"}
+    await store.close()
+    assert fault(path) == ""
