@@ -95,7 +95,9 @@ class Daemon:
         path = self._settings.storage.path or database_path()
         while True:
             try:
-                self._store = await modules["storage.store"].Store.open(path, self._clock)
+                self._store = await modules["storage.store"].Store.open(
+                    path, self._clock, self._settings.storage.changes_days
+                )
                 break
             except PubkeepError as error:
                 log.error("%s (%s)", error, path)

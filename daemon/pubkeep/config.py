@@ -42,6 +42,8 @@ class StorageSettings:
 
     path: Path | None = None
     """The database file; by default `pubkeep.db` in $STATE_DIRECTORY or $XDG_DATA_HOME/pubkeep."""
+    changes_days: int = setting(30, 1, 3650)
+    """So long it is remembered what is gone, for frontends that were away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,16 @@ import signal
 
 WORKS = (
     *("add account", "enable account", "remove account", "save node", "forget node", "event", "swap"),
-    *("save policy", "save traits", "save leftover", "fill index", "save dictionary", "declare keys", "fill keys"),
+    *(
+        "save policy",
+        "save traits",
+        "save leftover",
+        "fill index",
+        "save dictionary",
+        "declare keys",
+        "fill keys",
+        "drop old",
+    ),
 )
 """The transactions."""
 POINTS = tuple(f"{side} {work}" for work in WORKS for side in ("before", "after"))

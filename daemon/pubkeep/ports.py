@@ -34,7 +34,7 @@ from pubkeep.model import (
     WireItem,
 )
 from pubkeep.query.declared import Declared
-from pubkeep.questions import Format, Page, SearchRequest, SearchResult
+from pubkeep.questions import ChangesRequest, ChangesResult, Format, Page, SearchRequest, SearchResult
 
 T = TypeVar("T")
 
@@ -190,7 +190,18 @@ class Finder(Protocol):
         """The items held, and the indexes of those that are not."""
 
 
-class Store(AccountStore, NodeStore, LearntStore, ItemStore, ItemReader, Finder, Protocol):
+class Historian(Protocol):
+    """What changed."""
+
+    async def changes(self, request: ChangesRequest, accounts: Sequence[str]) -> ChangesResult:
+        """The last changes of items and nodes of these accounts, oldest first. What is hidden has none.
+
+        Raises:
+            CursorTooOld: they cannot be told from that number on.
+        """
+
+
+class Store(AccountStore, NodeStore, LearntStore, ItemStore, ItemReader, Finder, Historian, Protocol):
     """The whole database."""
 
     @property

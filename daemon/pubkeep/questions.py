@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pubkeep.model import ItemRow, NodeState
+from pubkeep.model import ItemRow, NodeKey, NodeState
 from pubkeep.query.conditions import EVERYTHING, Condition
 
 Format = Literal["xml", "json", "both", "none"]
@@ -104,3 +104,49 @@ class NodeFilter:
     state: str = ""
     analyser: str = ""
     since: int = 0
+
+    def fits(self, node: NodeKey, kind: str) -> bool:
+        """Whether a node is meant, as far as its name and type say it."""
+        return (
+            self.account in ("", node.account)
+            and self.service in ("", node.service)
+            and self.node in ("", node.node)
+            and node.node.startswith(self.node_prefix)
+            and self.type in ("", kind)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesRequest:
+    """What changed after `since`, in nodes that are meant."""
+
+    since: int
+    where: NodeFilter = NodeFilter()
+    among: frozenset[NodeKey] | None = None
+    """If given, in these nodes only."""
+    limit: int = 1000
+
+    def fits(self, node: NodeKey, kind: str) -> bool:
+        """Whether a change of this node is asked for."""
+        return self.where.fits(node, kind) and (self.among is None or node in self.among)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The last change of an item, or of a node (empty id)."""
+
+    sequence: int
+    kind: str
+    """As in DBUS-API, Changes."""
+    node: NodeKey
+    item_id: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesResult:
+    """Oldest first. `next` is the number to ask from the next time."""
+
+    changes: tuple[Change, ...]
+    next: int
+    more: bool

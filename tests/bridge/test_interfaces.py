@@ -54,7 +54,12 @@ def test_every_method_argument_signal_and_property_is_documented(interface: str)
     element = contract.load(f"{contract.BUS_NAME}.{interface}")
 
     for member in [*element.methods, *element.signals]:
-        documented = set(re.findall(r"@(\w+):", documentation(interface, member)))
+        words = documentation(interface, member)
+        documented = set(re.findall(r"@(\w+):", words))
+        if re.search(
+            r"^ *since: ", words, re.MULTILINE
+        ):  # to gdbus-codegen @since is the version that brought a member
+            documented.add("since")
         body = re.search(rf'<(method|signal) name="{member}"(/>|>.*?</\1>)', element.xml, re.DOTALL)
         assert body
         assert documented == set(re.findall(r'<arg name="(\w+)"', body[0])), member

@@ -301,7 +301,7 @@ async def service_wiped(world: "World", network: Network, service: str) -> None:
     for each in world.networks.values():
         each.services[service].wipe(world.clock.boottime())
         world.seen["change gone untold"] += 1
-    if world.chance.random() < 0.5:  # somebody looks before anybody else finds out
+    if world.chance.random() < 0.8:  # somebody looks before anybody else finds out
         await world.users.decide("verify", NodeKey(network.account, service, world.chance.choice(world.kept_nodes)))
         await asyncio.sleep(world.chance.uniform(0.2, 1))
     await _away(world, service)
@@ -408,6 +408,7 @@ FAULTS: tuple[Fault, ...] = (
 OFTEN: tuple[Fault, ...] = (
     faults_within.killed,
     faults_within.killed,
+    service_wiped,
     late_answers,
     answers_lost,
     subscription_ended,

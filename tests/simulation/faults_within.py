@@ -58,7 +58,6 @@ async def restored_from_a_backup(world: "World", network: Network, service: str)
         world.daemon.disk.restore(copy)
         # a clock that is set back at the same time would give numbers of the lost file again
         world.clock.shifted = world.most_shifted = max(world.clock.shifted, world.most_shifted)
-        world.users.since = None
         for key, sight in world.sights.items():
             # an older file knows of no verdict that came after it, nor that an account was removed: what it holds is
             # stale until it is proved

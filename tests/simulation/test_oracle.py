@@ -241,7 +241,7 @@ def raw() -> Iterator[sqlite3.Connection]:
         "INSERT INTO node (number, account, service, name, state, reason, analyser, type, subtype, to_sync, version,"
         " final, namespace, extra, wanted_by, copy, items, newest, sequence, verified_at, subscribed, title, error)"
         " VALUES (1, 'a@b', 's', 'n', 'stale', '', '', '', '', 0, 0, 0, '', '', '', 'whole', 1, 0, 1, 0, 0, '', '');"
-        "INSERT INTO item VALUES (1, 1, 'i', 1, 1, '', 0, 0, 0, 0, '', 't', '', '', 0, '', x'00', 5);"
+        "INSERT INTO item VALUES (1, 1, 'i', 1, 1, '', 0, 0, 0, 0, '', 't', '', '', 0, '', x'00', 5, 5);"
         f"INSERT INTO payload VALUES (1, x'{zstandard.compress(b'<x/>' + bytes(1) + b'word').hex()}');"
         f"INSERT INTO item_fts (rowid, words, marks) VALUES (1, 'word', '{of_node(1)}');"
     )

@@ -120,6 +120,15 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("--limit", type=int, default=20, metavar="N", help="so many (default 20)")
     search.add_argument("--since", type=int, metavar="SEQUENCE", help="only what changed after it")
 
+    changes = add(
+        "changes", "list what changed after a number, of each item its last change", one, "--since 1790000000000000"
+    )
+    changes.add_argument("--since", type=int, required=True, metavar="SEQUENCE", help="as search and changes print it")
+    changes.add_argument("--service", help="of this service")
+    changes.add_argument("--node", help="of this node")
+    changes.add_argument("--type", help="of this type")
+    changes.add_argument("--limit", type=int, default=1000, metavar="N", help="so many (default 1000)")
+
     lookup = add("lookup", "show items by their addresses", shared)
     lookup.add_argument("uris", nargs="+", metavar="URI", help="as search and get print them with --json")
 

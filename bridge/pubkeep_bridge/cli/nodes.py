@@ -170,6 +170,21 @@ async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     return DONE if found.items or found.removed else NOTHING
 
 
+async def changes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """What changed, oldest first."""
+    where = {"account": arguments.account, "service": arguments.service, "node": arguments.node, "type": arguments.type}
+    given = {key: value for key, value in where.items() if value}
+    found, following, more = await pubkeep.changes(arguments.since, given, limit=arguments.limit)
+    if arguments.json:
+        render.document({"changes": found, "next": following, "more": more})
+        return DONE if found else NOTHING
+    if found:
+        rows = [(each.sequence, each.kind, each.service, each.node, each.id or "-") for each in found]
+        render.table(("SEQUENCE", "CHANGE", "SERVICE", "NODE", "ID"), rows)
+    render.note(f"go on with --since {following}" + ("; there are more already" if more else ""))
+    return DONE if found else NOTHING
+
+
 async def lookup(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Items by their addresses."""
     found, missing = await pubkeep.lookup(arguments.uris, format="both" if arguments.json else "json")

@@ -20,6 +20,17 @@ from pubkeep_bridge.client.account import Account
 from pubkeep_bridge.client.client import Pubkeep, connect
 from pubkeep_bridge.client.errors import PubkeepError
 from pubkeep_bridge.client.jobs import Job
-from pubkeep_bridge.client.values import Change, Item, ItemsAnswer, SearchAnswer
+from pubkeep_bridge.client.values import Change, Item, ItemsAnswer, LoggedChange, SearchAnswer
 
-__all__ = ["Account", "Change", "Item", "ItemsAnswer", "Job", "Pubkeep", "PubkeepError", "SearchAnswer", "connect"]
+__all__ = [
+    "Account",
+    "Change",
+    "Item",
+    "ItemsAnswer",
+    "Job",
+    "LoggedChange",
+    "Pubkeep",
+    "PubkeepError",
+    "SearchAnswer",
+    "connect",
+]

@@ -10,7 +10,16 @@ from pubkeep_bridge.client import values, wire
 from pubkeep_bridge.client.account import Account, Format
 from pubkeep_bridge.client.errors import NotFound, translated
 from pubkeep_bridge.client.signals import Signals
-from pubkeep_bridge.client.values import AccountProperties, Analyser, Change, Item, Node, SearchAnswer, Status
+from pubkeep_bridge.client.values import (
+    AccountProperties,
+    Analyser,
+    Change,
+    Item,
+    LoggedChange,
+    Node,
+    SearchAnswer,
+    Status,
+)
 
 NAME = "im.pubkeep.Pubkeep1"
 ROOT = "/im/pubkeep/Pubkeep1"
@@ -215,6 +224,24 @@ class Pubkeep:
         """
         options = wire.options({"everything": everything, "dry_run": dry_run})
         return int((await self.call(ROOT, "Cache", "Forget", "a{sv}a{sv}", wire.options(where), options))[0])
+
+    async def changes(
+        self, since: int, where: Mapping[str, str] | None = None, *, limit: int | None = None
+    ) -> tuple[list[LoggedChange], int, bool]:
+        """What changed after a sequence number, oldest first; of each item and node its last change.
+
+        Args:
+            where: the keys of `nodes` but `since`.
+
+        Returns:
+            The changes, the next `since`, and whether there are more already.
+
+        Raises:
+            CursorTooOld: that cannot be told from this number on: read anew.
+        """
+        options = wire.options({**(where or {}), "limit": limit})
+        found, following, more = await self.call(ROOT, "Cache", "Changes", "ta{sv}", since, options)
+        return [LoggedChange(*(*row[:6], wire.plain(row[6]))) for row in found], following, more
 
     # -- analysers -------------------------------------------------------------------------------
 

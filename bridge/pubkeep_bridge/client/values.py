@@ -134,6 +134,21 @@ class SearchAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """The last change of an item, or of a node (empty `id`)."""
+
+    sequence: int
+    kind: str
+    """`published`, `retracted` and so on; the interface Cache documents them."""
+    account: str
+    service: str
+    node: str
+    id: str
+    extra: Mapping[str, Any]
+    """`type`: the analyser's word for the node."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One NodeChanged signal: read again what you show of this node.
 

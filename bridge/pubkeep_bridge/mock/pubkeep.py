@@ -80,6 +80,7 @@ def _codes(jid: str) -> dict[str, str]:
         "GetAffiliations": f"ret = dbus.Dictionary({{'{jid}': 'owner'}}, signature='ss')",
         "Discover": f"ret = ({discovery}, dbus.Array([], signature='a{{sv}}'))",
         "Search": f"ret = ({items}, dbus.Array([], signature='s'), {sequence})",
+        "Changes": "ret = (dbus.Array([], signature='(tsssssa{sv})'), dbus.UInt64(args[0]), False)",
         "Lookup": f"ret = ({items}, dbus.Array([], signature='s'))",
         "GetNodes": f"ret = ({nodes}, {EMPTY})",
         "GetStatistics": "ret = dbus.Dictionary({'reads_cache': dbus.UInt64(1)}, signature='sv')",
@@ -100,7 +101,7 @@ def load(mock: Any, parameters: dict[str, Any]) -> None:
     codes = _codes(jid)
     given = {
         "Version": "mock",
-        "ApiVersion": dbus.UInt32(3),
+        "ApiVersion": dbus.UInt32(4),
         "Jid": jid,
         "Enabled": True,
         "Kind": "synchronise",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pubkeep.errors import InvalidArgs
 from pubkeep.query.document import read
-from pubkeep.questions import NodeFilter, SearchRequest
+from pubkeep.questions import ChangesRequest, NodeFilter, SearchRequest
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service import options as opt
 from pubkeep_bridge.service import rows
@@ -34,11 +34,13 @@ FILTER = {
     "analyser": "s",
     "since": "t",
 }
+CHANGES = {key: type_ for key, type_ in FILTER.items() if key != "since"} | {"limit": "u"}
 GET_NODES = {"limit": "u", "cursor": "s"}
 STATISTICS = {"account": "s"}
 FORGET_FILTER = FILTER | {"created_before": "x", "updated_before": "x"}
 FORGET = {"dry_run": "b", "everything": "b"}
 MAX_LIMIT = 1000
+MAX_CHANGES = 10_000
 
 
 class Cache(Served):
@@ -74,6 +76,16 @@ class Cache(Served):
         end = start + (given.get("limit") or MAX_LIMIT)
         meta = {"cursor": Variant("s", "\x1f".join(found[end - 1][0].key))} if end < len(found) else {}
         return [[rows.node(record, state) for record, state in found[start:end]], meta]
+
+    async def Changes(self, since: int, options: dict[str, Any]) -> list[Any]:
+        given = opt.parse(options, CHANGES)
+        limit = given.pop("limit", MAX_LIMIT)
+        if not 1 <= limit <= MAX_CHANGES:
+            raise InvalidArgs(f"option 'limit': {limit} is not from 1 to {MAX_CHANGES}")
+        core = await self._gate.core()
+        request = ChangesRequest(since, NodeFilter(**given), limit=limit)
+        found = await core.cache.changes(request, core.accounts.jids())
+        return [rows.changes(found.changes), found.next, found.more]
 
     async def GetStatistics(self, options: dict[str, Any]) -> dict[str, Any]:
         given = opt.parse(options, STATISTICS)

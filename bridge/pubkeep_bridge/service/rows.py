@@ -6,10 +6,11 @@ from typing import Any
 
 from pubkeep.cache.nodes import Discovery
 from pubkeep.model import FieldValue, ItemRow, NodeRecord, NodeState, Policy, Subscription
-from pubkeep.questions import Answer, SearchResult
+from pubkeep.questions import Answer, Change, SearchResult
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service.errors import full_name
 
+CHANGE = {"type": "s"}
 EXTRA = {"stored": "x", "sequence": "t", "subtype": "s", "error": "s"}
 NODE = {
     "account": "s",
@@ -101,6 +102,13 @@ def items(rows: Iterable[ItemRow]) -> list[list[Any]]:
             variants(row.extra, EXTRA) if row.extra else {},
         ]
         for row in rows
+    ]
+
+
+def changes(found: Iterable[Change]) -> list[list[Any]]:
+    """Changes as a(tsssssa{sv})."""
+    return [
+        [each.sequence, each.kind, *each.node, each.item_id, variants({"type": each.type}, CHANGE)] for each in found
     ]
 
 

@@ -24,7 +24,16 @@ from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, Unknow
 from pubkeep.model import Analysis, Applied, Copy, ItemRow, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.ports import Analysers, Sessions, Store
 from pubkeep.query.scope import NOTHING, of_node
-from pubkeep.questions import Answer, Format, ItemsRequest, NodeFilter, SearchRequest, SearchResult
+from pubkeep.questions import (
+    Answer,
+    ChangesRequest,
+    ChangesResult,
+    Format,
+    ItemsRequest,
+    NodeFilter,
+    SearchRequest,
+    SearchResult,
+)
 from pubkeep.sync.explain import explain
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.scheduler import Scheduler
@@ -229,6 +238,13 @@ class Cache(Part):
             for node in self._known.nodes()
             if node.key.account in accounts and matches(where, node, state := self._known.state(node))
         ]
+
+    async def changes(self, request: ChangesRequest, accounts: Sequence[str]) -> ChangesResult:
+        """What changed in nodes of these accounts (DBUS-API, Changes). A state, or an analyser, is that of now."""
+        if request.where.state or request.where.analyser:
+            kept = self.get_nodes(replace(request.where, since=0), accounts)
+            request = replace(request, among=frozenset(record.key for record, _ in kept))
+        return await self._store.changes(request, accounts)
 
     async def forget(
         self,

@@ -22,13 +22,8 @@ def analyser_of(node: Node) -> str:
 
 def matches(where: NodeFilter, node: Node, state: NodeState) -> bool:
     """Whether a node that is in this state now is chosen."""
-    key = node.key
     return (
-        where.account in ("", key.account)
-        and where.service in ("", key.service)
-        and where.node in ("", key.node)
-        and key.node.startswith(where.node_prefix)
-        and where.type in ("", type_of(node))
+        where.fits(node.key, type_of(node))
         and where.state in ("", state)
         and where.analyser in ("", analyser_of(node))
         and (not where.since or node.record.sequence > where.since)

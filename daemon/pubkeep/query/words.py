@@ -91,12 +91,13 @@ def _words(folded: list[str], *, whole: bool) -> list[str]:
         if not _UNPARTED_LETTER.search(part):
             found.append(part[:MAX_WORD])
             continue
-        for run in _RUN.findall(part):
+        runs = _RUN.findall(part)
+        for at, run in enumerate(runs, 1 - len(runs)):
             if not _is_unparted(run[0]):
                 found.append(run[:MAX_WORD])
                 continue
-            found += [run[at : at + 2] for at in range(len(run) - 1)]
-            if whole or number or len(run) == 1 or not part.endswith(run):
+            found += [run[first : first + 2] for first in range(len(run) - 1)]
+            if whole or number or at or len(run) == 1:
                 found.append(run[-1])
     return found
 

@@ -11,18 +11,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pubkeep.clock import Clock
-from pubkeep.errors import CursorTooOld, InvalidArgs
+from pubkeep.errors import InvalidArgs
 from pubkeep.model import ItemRow, NodeKey
 from pubkeep.query.conditions import All, Condition
 from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import Format, SearchRequest, SearchResult
 from pubkeep.storage import sorting
 from pubkeep.storage.engines import Fetcher, Readers
+from pubkeep.storage.history import present
 from pubkeep.storage.keys import Keys
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.reading import extra_keys
 from pubkeep.storage.walking import Limits, Scope, Walk, select_rows
 from pubkeep.uri import item_uri, parse_item_uri
+
+TOMBSTONES = 1000
+"""Looked at in one go."""
 
 
 class Finding:
@@ -43,7 +47,7 @@ class Finding:
 
         Raises:
             InvalidArgs: an order that is none; a cursor of another search, or not of ours.
-            CursorTooOld: `since` lies in the future of this database.
+            CursorTooOld: `since` lies in the future of this database, or in a part of its history that is lost.
             LimitExceeded: too many items to be sorted.
         """
         orders, mark = sorting.read(request.order_by), sorting.mark(request, accounts)
@@ -51,17 +55,14 @@ class Finding:
         indexing, keys = self.indexing, self._keys  # as they are before anything is read
         async with self._readers.snapshot() as fetcher:
             scope = await self._scope(fetcher, request.query, accounts)
-            sequence, start = (await fetcher.execute_fetchall(_SEQUENCE))[0]
+            sequence, start = await present(fetcher, request.since)
             walk = Walk(self._clock, self.limits, fetcher, scope, keys, self._stored, marked=not indexing)
             if any(order.name == "rank" for order in orders) and not walk.plan.wanted:
                 raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
-            if request.since is not None:
-                if request.since > sequence:
-                    raise CursorTooOld(f"since {request.since}: this database is at {sequence} only; read anew")
-                if request.since >= max(start, scope.turned):
-                    changed = await self._changed(walk, request, accounts, sequence)
-                    if changed is not None:
-                        return changed
+            if request.since is not None and request.since >= max(start, scope.turned):
+                changed = await self._changed(walk, request, accounts, sequence)
+                if changed is not None:
+                    return changed
             newest = sorting.by_time(orders)
             if newest is None:
                 found = await walk.sorted(orders, request.limit + 1, after)
@@ -124,7 +125,7 @@ class Finding:
         """
         since = {"since": request.since, "number": request.limit + 1}
         changed = await walk.changed(since)
-        gone = await walk.fetcher.execute_fetchall(_GONE, since | {"accounts": json.dumps(list(accounts))})
+        gone = await self._gone(walk.fetcher, request, accounts)
         if len(changed) + len(gone) > request.limit:
             return None
         rows = await walk.rows([item.tkey for item, matching in changed if matching], request.format)
@@ -133,22 +134,34 @@ class Finding:
         if len(items) < len(rows):
             return None
         removed = [item_uri(item.candidate.node, item.candidate.id) for item, matching in changed if not matching]
-        removed += [uri for uri, kind in gone if of_node(request.query, parse_item_uri(uri)[0], kind) != NOTHING]
+        removed += gone
         there = {row.uri for row in items}
         return SearchResult(items, tuple(uri for uri in dict.fromkeys(removed) if uri not in there), sequence)
 
+    async def _gone(self, fetcher: Fetcher, request: SearchRequest, accounts: Sequence[str]) -> list[str]:
+        """URIs of what went after `since` from nodes that the query concerns, or more of them than a page has."""
+        found: list[str] = []
+        concerned: dict[int, bool] = {}
+        behind = request.since
+        while True:
+            bounds = {"since": behind, "accounts": json.dumps(list(accounts)), "number": TOMBSTONES}
+            rows = await fetcher.execute_fetchall(_GONE, bounds)
+            for behind, node, uri, kind in rows:  # noqa: B007 (the last one is where the next rows begin)
+                if node not in concerned:
+                    concerned[node] = of_node(request.query, parse_item_uri(uri)[0], kind) != NOTHING
+                if concerned[node]:
+                    found.append(uri)
+            if len(rows) < TOMBSTONES or len(found) > request.limit:
+                return found
 
-_SEQUENCE = """
-SELECT max(coalesce((SELECT max(sequence) FROM item), 0), (SELECT max(sequence) FROM change)),
-       (SELECT sequence FROM change WHERE node = 0)
-"""
+
 _NODES = """
 SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned, items,
        (SELECT count(*) FROM node) FROM node
 WHERE account IN (SELECT value FROM json_each(:accounts))
 """
 _GONE = """
-SELECT uri, type FROM change WHERE sequence > :since AND item_id != ''
+SELECT sequence, node, uri, type FROM change WHERE sequence > :since AND item_id != ''
 AND account IN (SELECT value FROM json_each(:accounts))
 ORDER BY sequence LIMIT :number
 """

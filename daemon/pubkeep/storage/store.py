@@ -20,6 +20,7 @@ from pubkeep.storage import indexing, keys, tables, training
 from pubkeep.storage.beginning import Beginning, begin
 from pubkeep.storage.engines import Readers, Writer, make_room, our_errors, writer_engine
 from pubkeep.storage.finding import Finding
+from pubkeep.storage.history import History, drop_old, take_over
 from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.migrate import migrate
 from pubkeep.storage.payloads import Payloads
@@ -28,17 +29,24 @@ from pubkeep.storage.writing import Item, ItemChanges, Node, node_values
 
 log = logging.getLogger(__name__)
 
+DAY = 86_400_000_000
+"""Microseconds."""
+DROP_AGAIN = 6 * 3600.0
+"""Seconds between two looks for what is too old to be remembered."""
 FILL_AGAIN = 30.0
 """Seconds after which it is tried again to index what could not be."""
 
 
-class Store(Learnt, Reading, Finding):
+class Store(Learnt, Reading, Finding, History):
     """All that is kept, in one SQLite file."""
 
-    def __init__(self, writer: Writer, readers: Readers, found: Beginning, clock: Clock) -> None:
+    def __init__(
+        self, writer: Writer, readers: Readers, found: Beginning, clock: Clock, changes_days: int = 30
+    ) -> None:
         stored = Payloads(found.dictionaries.each)
         Reading.__init__(self, readers, stored)
         Finding.__init__(self, readers, stored, clock)
+        History.__init__(self, readers)
         Learnt.__init__(self, writer, found.counter, found.last)
         self._clock = clock
         self._dictionaries = found.dictionaries
@@ -47,10 +55,14 @@ class Store(Learnt, Reading, Finding):
         self._works = set[asyncio.Task[None]]()
         if found.filling:
             self._later(self._fill_index())
+        self._later(self._drop_old(changes_days * DAY))
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock) -> "Store":
+    async def open(cls, path: Path, clock: Clock, changes_days: int = 30) -> "Store":
         """Open the database, creating or migrating it.
+
+        Args:
+            changes_days: so long it is remembered what is gone.
 
         Raises:
             StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
@@ -67,7 +79,7 @@ class Store(Learnt, Reading, Finding):
             await readers.close()
             await writer.abandon()
             raise
-        return cls(writer, readers, found, clock)
+        return cls(writer, readers, found, clock, changes_days)
 
     def session(self) -> AsyncSession:
         """A session for plug-ins that read the mapped classes; the connection is read-only, a flush raises."""
@@ -144,6 +156,7 @@ class Store(Learnt, Reading, Finding):
                 number = self._counter.next()  # never used twice, as a rowid would be
                 counters = {"items": 0, "newest": 0, "sequence": number}
                 connection.execute(insert(Node).values(number=number, **node_values(record), **counters))
+                take_over(connection, record.key, number)
                 saved = replace(record, number=number, items=0)
             applied = self._changes(connection, saved).finish(saved)
             return replace(saved, sequence=applied.sequence, items=applied.items)
@@ -263,6 +276,17 @@ class Store(Learnt, Reading, Finding):
             except PubkeepError as error:
                 log.warning("the database: what analysers declare could not be indexed: %s", error)
                 await asyncio.sleep(FILL_AGAIN)
+
+    async def _drop_old(self, age: int) -> None:
+        """Forget now and then what went more than so many microseconds ago."""
+        while True:
+            more = False
+            try:
+                more = await self._write("drop old", lambda c: drop_old(c, self._clock.wall() - age))
+            except PubkeepError as error:
+                log.warning("the database: what went long ago is still remembered: %s", error)
+            if not more:
+                await asyncio.sleep(DROP_AGAIN)
 
     async def _fill_index(self) -> None:
         """Take into the full-text index what is not in it, as long as nobody else writes."""

@@ -6,7 +6,18 @@ microseconds since the Unix epoch, 0 = unknown. The full-text table `item_fts` i
 derived from the payloads (indexing.py) and made by the migrations.
 """
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Big = BigInteger().with_variant(Integer, "sqlite")
@@ -150,6 +161,8 @@ class ItemRow(Base):
     error: Mapped[str] = mapped_column(Text)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     sequence: Mapped[int] = mapped_column(Big)
+    received: Mapped[int] = mapped_column(Big, server_default="0")
+    """Number of the change that brought this payload; later ones only made something else of it."""
 
 
 class PayloadRow(Base):
@@ -220,7 +233,11 @@ class ChangeRow(Base):
     """
 
     __tablename__ = "change"
-    __table_args__ = (UniqueConstraint("node", "item_id"),)
+    __table_args__ = (
+        UniqueConstraint("node", "item_id"),
+        Index(None, "at"),
+        Index("ix_change_of_node", "uri", sqlite_where=text("item_id = ''"), postgresql_where=text("item_id = ''")),
+    )
 
     sequence: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(Text)
@@ -229,5 +246,14 @@ class ChangeRow(Base):
     account: Mapped[str] = mapped_column(Text)
     type: Mapped[str] = mapped_column(Text)
     uri: Mapped[str] = mapped_column(Text)
-    """Of what is gone: its node may be gone too."""
+    """Of the item, or the node (as of an item with an empty id): it may be gone."""
     at: Mapped[int] = mapped_column(Big)
+
+
+class GapRow(Base):
+    """Numbers that no run gives (history.py): those between the last one stored before a run and its first one."""
+
+    __tablename__ = "gap"
+
+    after: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    first: Mapped[int] = mapped_column(Big)

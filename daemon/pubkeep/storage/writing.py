@@ -47,7 +47,7 @@ _LAST_TKEYS = text(
 # Built once: for a single event building them takes longer than running them.
 _HELD = select(
     *(Item.c.item_id, Item.c.number, Item.c.digest, Item.c.publisher, Item.c.tkey, Item.c.stored),
-    *(Item.c.analyser, Item.c.version),
+    *(Item.c.analyser, Item.c.version, Item.c.received),
 ).where(Item.c.node == bindparam("node"), Item.c.item_id.in_(bindparam("some", expanding=True)))
 _LAST_NUMBER = select(func.max(Item.c.number))
 _LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
@@ -63,7 +63,7 @@ _DROP_CHANGES = delete(Change).where(
 )
 _NEW_ITEM, _NEW_PAYLOAD, _NEW_CHANGE = insert(Item), insert(Payload), insert(Change)
 _OVERWRITTEN = (
-    *("tkey", "sequence", "publisher", "created", "published", "updated"),
+    *("tkey", "sequence", "received", "publisher", "created", "published", "updated"),
     *("subtype", "title", "json", "analyser", "version", "error", "digest"),
 )
 _CHANGE_ITEM = (
@@ -104,6 +104,8 @@ class ItemChanges:
     added: int = 0
     last_number: int = 0
     """Of the newest item that came; 0: none did."""
+    _unsaid: bool = False
+    """That an item is gone is said no more, since it is back, and it is not shown, since the node is hidden."""
     _next_tkeys: dict[int, int] = field(default_factory=dict)
     _before: Any = field(init=False)
 
@@ -145,6 +147,7 @@ class ItemChanges:
             second = seconds[item.id]
             tkey = row.tkey if row is not None and row.tkey >> TKEY_BITS == second else self._tkey(second)
             values = _values(item, self.node) | {"tkey": tkey, "sequence": self.counter.next()}
+            values["received"] = row.received if row is not None and _alike(item, row) else values["sequence"]
             if row is None:
                 number += 1
                 late |= {tkey} if number <= behind else set()
@@ -167,7 +170,8 @@ class ItemChanges:
         self._unindex([held[item_id] for item_id in self.published if item_id in held])
         self._many(_NEW_ITEM, new)
         self._many(_NEW_PAYLOAD, [row for row in payloads if "item" in row])
-        self._no_tombstones([row["item_id"] for row in new])
+        if self._no_tombstones([row["item_id"] for row in new]) and self._before.state in HIDDEN:
+            self._unsaid = True
         self._many(_CHANGE_ITEM, changed)
         self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_data" in row])
         indexing.add(self.connection, [each for each in indexed if each.tkey not in late])
@@ -223,6 +227,10 @@ class ItemChanges:
             self.connection.execute(update(Node).where(Node.c.number == number).values(values))
         if not (published or retracted or record is not None):
             return Applied(before.sequence, published, retracted, before.items)
+        if self._unsaid:
+            self._no_tombstones([""])
+            self.connection.execute(_NEW_CHANGE, self._change("hidden", ""))
+            self.connection.execute(update(Node).where(Node.c.number == number).values(turned=self.counter.value))
         newest = self.wall if published or retracted else before.newest
         counters = {"b_added": self.added, "b_sequence": self.counter.value, "b_newest": newest}
         self.connection.execute(_COUNT, {"b_number": number, **counters})
@@ -251,9 +259,10 @@ class ItemChanges:
             indexing.remove(self.connection, [each for number, each in there if number > behind])
             keys.remove(self.connection, self.keys, [each for _, each in there])
 
-    def _no_tombstones(self, ids: Sequence[str]) -> None:
-        for part in _parts(ids):
-            self.connection.execute(_DROP_CHANGES, {"of": self.node.number, "some": part})
+    def _no_tombstones(self, ids: Sequence[str]) -> int:
+        """Nothing is said any more of these. Returns how many rows that were."""
+        parts = ({"of": self.node.number, "some": part} for part in _parts(ids))
+        return sum(self.connection.execute(_DROP_CHANGES, part).rowcount for part in parts)
 
     def _change(self, kind: str, item_id: str) -> dict[str, Any]:
         """A row of the log: of an item that is gone, or of the node itself."""
@@ -264,7 +273,7 @@ class ItemChanges:
             "item_id": item_id,
             "account": self.node.key.account,
             "type": self.node.analysis.type if self.node.analysis else "",
-            "uri": item_uri(self.node.key, item_id) if item_id else "",
+            "uri": item_uri(self.node.key, item_id),
             "at": self.wall,
         }
 
@@ -273,7 +282,7 @@ class ItemChanges:
 
     def _same(self, item: NewItem, row: Any) -> bool:
         """Whether it is held as it is, and parsed by the analyser that the node has."""
-        if row is None or row.digest != item.digest or row.publisher != item.publisher:
+        if row is None or not _alike(item, row):
             return False
         analysis = self.node.analysis
         return (row.analyser, row.version) == ((analysis.name, analysis.version) if analysis else ("", 0))
@@ -296,6 +305,11 @@ class ItemChanges:
         tkey = self._next_tkeys[second]
         self._next_tkeys[second] += 1
         return tkey
+
+
+def _alike(item: NewItem, row: Any) -> bool:
+    """Whether it is held with this payload, by this publisher."""
+    return bool(row.digest == item.digest and row.publisher == item.publisher)
 
 
 def _turn(before: str, after: str) -> str:

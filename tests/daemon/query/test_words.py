@@ -64,6 +64,7 @@ def test_marks_that_make_another_letter_do(typed: str, read: str) -> None:
         ("ไทย", "ภาษาไทยง่าย"),
         ("𠮷野", "𠮷野家"),
         ("東京 tower", "tower in 東京"),
+        ("東京0東京", "東京0東京"),
     ],
 )
 def test_scripts_without_spaces_are_found_in_the_middle_of_a_run(typed: str, read: str) -> None:

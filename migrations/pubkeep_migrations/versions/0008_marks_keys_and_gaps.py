@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The full-text index has marks beside the words; what analysers declare of their JSON is indexed."""
+"""The full-text index has marks beside the words; what analysers declare of their JSON is indexed.
+
+What changed can be told of nodes, too, and of which numbers nothing is known.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,11 +32,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "value", "tkey", name=op.f("pk_item_key")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "gap",
+        sa.Column("after", Big, autoincrement=False, nullable=False),
+        sa.Column("first", Big, nullable=False),
+        sa.PrimaryKeyConstraint("after", name=op.f("pk_gap")),
+    )
+    op.add_column("item", sa.Column("received", Big, nullable=False, server_default="0"))
+    op.execute("UPDATE item SET received = sequence")
+    op.execute("DELETE FROM change WHERE item_id = '' AND node != 0")  # they did not say of which node
+    op.create_index(op.f("ix_change_at"), "change", ["at"])
+    of_node = sa.text("item_id = ''")
+    op.create_index("ix_change_of_node", "change", ["uri"], sqlite_where=of_node, postgresql_where=of_node)
     _new_index("words, marks")
 
 
 def downgrade() -> None:
     _new_index("words")
+    op.drop_index("ix_change_of_node", "change")
+    op.drop_index(op.f("ix_change_at"), "change")
+    op.drop_column("item", "received")
+    op.drop_table("gap")
     op.drop_table("item_key")
     op.drop_table("key")
 

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+"""What changed after a number is told exactly, or not at all: after restarts, copies put back, and lost files."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from pubkeep.clock import Clock
+from pubkeep.errors import CursorTooOld
+from pubkeep.model import Analysis, NodeKey, NodeRecord, NodeState
+from pubkeep.query.document import read
+from pubkeep.questions import ChangesRequest, NodeFilter, SearchRequest
+from pubkeep.storage.store import DAY, Store
+from pubkeep.uri import item_uri
+from tests.daemon.storage.conftest import KEY, item
+
+ALICE, EVERY = [KEY.account], NodeFilter()
+OTHER = KEY._replace(node="urn:x:event")
+
+
+async def told(store: Store, since: int, where: NodeFilter = EVERY) -> list[tuple[str, str]]:
+    """(kind, id) of the changes; a node's own have its name."""
+    found = await store.changes(ChangesRequest(since, where), ALICE)
+    return [(each.kind, each.item_id or each.node.node) for each in found.changes]
+
+
+async def test_of_each_item_and_node_its_last_change_is_told(store: Store, node: NodeRecord) -> None:
+    start = store.sequence
+    await store.apply(node, [item("a"), item("b"), item("c")])
+    await store.apply(node, [item("a", "again")], removals=["b"])
+    middle = store.sequence
+    await store.save_node(replace(node, state=NodeState.ERROR))
+
+    assert await told(store, start) == [
+        ("published", "c"),
+        ("published", "a"),
+        ("retracted", "b"),
+        ("node-state", KEY.node),
+    ]
+    assert await told(store, middle) == [("node-state", KEY.node)]
+    assert await told(store, store.sequence) == []
+
+
+async def test_what_was_only_parsed_anew_is_told_so_to_who_knew_it(store: Store, node: NodeRecord) -> None:
+    start = store.sequence
+    await store.apply(node, [item("a")])
+    known = store.sequence
+    await store.apply(replace(node, analysis=Analysis("blog", "blog", version=2)), [item("a")])
+
+    assert await told(store, known) == [("parsed", "a")]
+    assert await told(store, start) == [("published", "a")]
+
+
+async def test_pages_of_changes_follow_each_other(store: Store, node: NodeRecord) -> None:
+    since, found = store.sequence, list[str]()
+    await store.apply(node, [item(f"i{number}") for number in range(25)], removals=[])
+    await store.apply(node, removals=[f"i{number}" for number in range(0, 25, 3)])
+    while True:
+        page = await store.changes(ChangesRequest(since, limit=4), ALICE)
+        found += [each.item_id for each in page.changes]
+        since = page.next
+        assert len(page.changes) == 4 or not page.more
+        if not page.more:
+            break
+
+    assert found[:16] == [f"i{n}" for n in range(25) if n % 3]
+    assert sorted(found[16:]) == sorted(f"i{n}" for n in range(0, 25, 3))
+    assert since == store.sequence
+
+
+async def test_changes_are_restricted_by_what_a_node_is(store: Store, node: NodeRecord) -> None:
+    start = store.sequence
+    other = await store.save_node(NodeRecord(0, OTHER, NodeState.STALE, analysis=Analysis("event", "event")))
+    await store.apply(node, [item("a")])
+    await store.apply(other, [item("e")])
+    await store.forget_node(other.number, "forgotten")
+
+    gone = [("forgotten", "e"), ("forgotten", OTHER.node)]
+    assert await told(store, start, NodeFilter(type="event")) == gone
+    assert await told(store, start, NodeFilter(node_prefix="urn:x:")) == gone
+    assert await told(store, start, NodeFilter(node=KEY.node)) == [("published", "a")]
+    assert await told(store, start, NodeFilter(service="elsewhere")) == []
+    assert (await store.changes(ChangesRequest(start, among=frozenset({KEY})), ["bob@localhost"])).changes == ()
+
+
+async def test_of_hidden_nodes_it_is_told_that_they_are_and_nothing_of_their_items(
+    store: Store, node: NodeRecord
+) -> None:
+    await store.apply(node, [item("a")])
+    start = store.sequence
+    node = await store.save_node(replace(node, state=NodeState.DENIED))
+    await store.apply(node, [item("b")])
+
+    assert await told(store, start) == [("hidden", KEY.node)]
+    await store.save_node(replace(node, state=NodeState.STALE))
+    assert ("shown", KEY.node) in await told(store, start)
+
+
+# -- lost files ----------------------------------------------------------------------------------------------
+
+
+async def opened(path: Path) -> tuple[Store, NodeRecord]:
+    store = await Store.open(path, Clock())
+    if not await store.accounts():
+        await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+        await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis("blog", "blog", to_sync=True)))
+    (node,) = await store.nodes(KEY.account)
+    return store, node
+
+
+async def refused(store: Store, since: int) -> bool:
+    """Whether neither face tells what changed since then as if it knew."""
+    try:
+        await store.changes(ChangesRequest(since), ALICE)
+    except CursorTooOld:
+        changes = True
+    else:
+        changes = False
+    try:
+        search = (await store.search(SearchRequest(since=since, limit=500), ALICE)).reset
+    except CursorTooOld:
+        search = True
+    assert changes == search
+    return changes
+
+
+@pytest.mark.parametrize("lost", ["put back", "log cut off", "deleted"])
+async def test_numbers_of_a_lost_history_are_refused_for_ever(tmp_path: Path, lost: str) -> None:
+    path, copy = tmp_path / "pubkeep.db", tmp_path / "copy.db"
+    store, node = await opened(path)
+    await store.apply(node, [item("a")])
+    kept = store.sequence
+    await store.close()
+    shutil.copy(path, copy)
+    store, node = await opened(path)
+    await store.apply(node, [item("b")])
+    gone = store.sequence
+    if lost == "log cut off":  # as after a power cut: what was committed last is not on the disk
+        shutil.copy(path, copy)  # the log is beside it
+    await store.close()
+
+    for each in path.parent.glob("pubkeep.db*"):
+        each.unlink()
+    if lost != "deleted":
+        shutil.copy(copy, path)
+    for _ in range(3):
+        store, node = await opened(path)
+        assert await refused(store, gone)
+        assert await refused(store, gone - 1) or gone - 1 <= kept
+        assert await refused(store, kept) == (lost == "deleted")
+        await store.apply(node, [item("c", f"{random.random()}")])
+        assert store.sequence > gone
+        assert await refused(store, gone)
+        assert not await refused(store, store.sequence)
+        await store.close()
+
+
+async def test_a_restart_loses_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    noted = [store.sequence]
+    for number in range(4):
+        await store.apply(node, [item(f"i{number}")])
+        noted.append(store.sequence)
+        for _ in range(2):
+            await store.close()
+            store, node = await opened(path)
+            assert not any([await refused(store, each) for each in noted])
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM gap").fetchone()[0] <= len(noted)
+    await store.close()
+
+
+class Later(Clock):
+    """So many days later."""
+
+    def __init__(self, days: int) -> None:
+        self._days = days
+
+    def wall(self) -> int:
+        return super().wall() + self._days * DAY
+
+
+async def test_what_went_long_ago_is_forgotten_and_who_asks_from_before_that_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    await store.apply(node, [item("a"), item("b")])
+    before = store.sequence
+    await store.apply(node, removals=["a"])
+    after = store.sequence
+    await store.close()
+
+    for days, rows, told_at in ((29, 2, [before, after]), (31, 0, [after])):
+        store = await Store.open(path, Later(days), changes_days=30)
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while count(path) != rows:
+                await asyncio.sleep(0.01)
+        assert [since for since in (before, after) if not await refused(store, since)] == told_at
+        await store.close()
+
+
+def count(path: Path) -> int:
+    """So many rows the log has."""
+    with closing(sqlite3.connect(path)) as database:
+        found: int = database.execute("SELECT count(*) FROM change WHERE node != 0").fetchone()[0]
+        return found
+
+
+# -- readers -------------------------------------------------------------------------------------------------
+
+QUERIES = (
+    *("{}", "garden", "type:event", '{"node_prefix": "urn:x:"}', "-garden"),
+    '{"parsed": {"path": "/title", "op": "<", "value": "i3"}}',
+)
+
+
+@dataclass
+class Reader:
+    """Follows a query by Search(since), or all of a type by Changes; now and then it forgets what it did last."""
+
+    query: str
+    by_changes: bool
+    held: dict[str, str] = field(default_factory=dict)
+    since: int | None = None
+    saved: tuple[dict[str, str], int | None] = field(default_factory=lambda: ({}, None))
+
+    async def follow(self, store: Store, limit: int) -> None:
+        try:
+            await (self._changes(store, limit) if self.by_changes and self.since else self._search(store, limit))
+        except CursorTooOld:
+            self.since, self.held = None, {}
+            await self._search(store, limit)
+
+    async def _search(self, store: Store, limit: int) -> None:
+        cursor, since = "", self.since
+        while True:
+            request = SearchRequest(read(self.query), limit=limit, since=since if not cursor else None, cursor=cursor)
+            found = await store.search(request, ALICE)
+            if found.reset or (since is None and not cursor):
+                self.held, since = {}, None
+            self.held = {uri: title for uri, title in self.held.items() if uri not in found.removed}
+            self.held |= {row.uri: row.json for row in found.items}
+            if not cursor:
+                self.since = found.sequence
+            if not (cursor := found.cursor):
+                return
+
+    async def _changes(self, store: Store, limit: int) -> None:
+        more = True
+        while more:  # all pages: what is looked up is newer than the page
+            assert self.since is not None
+            page = await store.changes(ChangesRequest(self.since, limit=limit), ALICE)
+            if any(each.kind in ("shown", "hidden", "node-recreated", "node-deleted") for each in page.changes):
+                self.since = None
+                await self._search(store, limit)
+                return
+            items = [(each.node, each.item_id) for each in page.changes if each.item_id]
+            assert len(items) == len(set(items))
+            await self._look(store, items)
+            self.since, more = page.next, page.more
+
+    async def _look(self, store: Store, named: list[tuple[NodeKey, str]]) -> None:
+        found, missing = await store.lookup(named, format="json", extra=False)
+        self.held |= {row.uri: row.json for row in found}
+        for index in missing:
+            self.held.pop(item_uri(*named[index]), None)
+
+
+async def test_fifty_readers_that_crash_and_replay_hold_what_a_full_query_finds(tmp_path: Path) -> None:
+    chance, path = random.Random(5), tmp_path / "pubkeep.db"
+    store, node = await opened(path)
+    event = await store.save_node(NodeRecord(0, OTHER, NodeState.STALE, analysis=Analysis("event", "event")))
+    nodes = {KEY: node, OTHER: event}
+    readers = [Reader(chance.choice(QUERIES), by_changes=False) for _ in range(40)]
+    readers += [Reader("{}", by_changes=True) for _ in range(10)]
+    for step in range(300):
+        key = chance.choice((KEY, KEY, OTHER))
+        match chance.randrange(22):
+            case 0:
+                nodes[key] = await store.save_node(replace(nodes[key], state=NodeState.DENIED))
+            case 1:
+                nodes[key] = await store.save_node(replace(nodes[key], state=NodeState.STALE))
+            case 2:
+                await store.forget_node(nodes[key].number, "forgotten")
+                nodes[key] = await store.save_node(replace(nodes[key], number=0))
+            case 3:
+                await store.forget_node(nodes[key].number, "purged", record=nodes[key])
+            case 4:
+                await store.close()
+                if chance.random() < 0.5:
+                    shutil.copy(path, tmp_path / "copy.db")
+                elif (tmp_path / "copy.db").exists():
+                    shutil.copy(tmp_path / "copy.db", path)
+                store, _ = await Store.open(path, Clock()), None
+                nodes = {each.key: each for each in await store.nodes(KEY.account)}
+            case 5 | 6 | 7:
+                await store.apply(nodes[key], removals=[f"i{chance.randrange(12)}"])
+            case _:
+                words = chance.choice(("garden", "onions", "garden onions"))
+                await store.apply(nodes[key], [item(f"i{chance.randrange(12)}", f"{words} {step}")])
+        for reader in chance.sample(readers, 6):
+            if chance.random() < 0.2:
+                reader.held, reader.since = dict(reader.saved[0]), reader.saved[1]
+            await reader.follow(store, chance.choice((1, 3, 100)))
+            if chance.random() < 0.3:
+                reader.saved = dict(reader.held), reader.since
+    for reader in readers:
+        while reader.since != store.sequence:
+            await reader.follow(store, 100)
+        found = await store.search(SearchRequest(read(reader.query), limit=500), ALICE)
+        assert reader.held == {row.uri: row.json for row in found.items}, reader.query
+    await store.close()
