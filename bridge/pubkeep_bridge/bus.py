@@ -100,6 +100,10 @@ class Signal:
     body: Sequence[Any]
 
 
+class Descriptor(int):
+    """A file descriptor in a reply; it is closed here when it was sent."""
+
+
 class _Writer:
     """Writes messages in order and survives a full socket; stands in for the writers of both libraries."""
 
@@ -135,6 +139,7 @@ class _Writer:
                     continue
                 self._queue.popleft()
                 self._sent = 0
+                _close(fds)
                 if future is not None and not future.done():
                     future.set_result(None)
         except (BlockingIOError, InterruptedError):
@@ -147,6 +152,12 @@ class _Writer:
             self._bus._finalize(error)
             return
         self._stop_waiting()
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        for _, fds, _ in self._queue:
+            _close(fds)
+        self._queue.clear()
 
     def _stop_waiting(self) -> None:
         if self._waiting:
@@ -171,7 +182,7 @@ class Bus:
         """Connect to `session`, `system`, or an address.
 
         Args:
-            fds: take file descriptors in replies (only for connections on which nobody calls us).
+            fds: file descriptors may be sent and come in replies; those that come in calls are closed.
 
         Raises:
             NoBus: with a sentence that says what to do.
@@ -209,6 +220,7 @@ class Bus:
     async def _wait_for_end(self) -> None:
         with contextlib.suppress(Exception):
             await self._bus.wait_for_disconnect()
+        self._bus._writer.close()
         self._bus._sock.close()  # dbus-next only shuts it down
         if not self.disconnected.done():
             self.disconnected.set_result(None)
@@ -287,16 +299,20 @@ class Bus:
         Raises:
             ValueError: the message would be larger than MAX_MESSAGE.
         """
-        if call.wants_reply:
-            self._send(
-                _Message(
-                    message_type=_Type.METHOD_RETURN,
-                    reply_serial=call.serial,
-                    destination=call.sender,
-                    signature=signature,
-                    body=list(body),
-                )
+        fds = [int(each) for each in body if isinstance(each, Descriptor)]
+        if not call.wants_reply or self.disconnected.done():
+            _close(fds)
+            return
+        self._send(
+            _Message(
+                message_type=_Type.METHOD_RETURN,
+                reply_serial=call.serial,
+                destination=call.sender,
+                signature=signature,
+                body=[fds.index(each) if isinstance(each, Descriptor) else each for each in body],
+                unix_fds=fds,
             )
+        )
 
     def reply_error(self, call: Call, name: str, message: str) -> None:
         """Answer a call with an error; what D-Bus cannot carry in a string is replaced."""

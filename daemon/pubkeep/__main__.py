@@ -56,7 +56,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         try:
-            bus = await Bus.connect(self._settings.daemon.bus)
+            bus = await Bus.connect(self._settings.daemon.bus, fds=True)
         except NoBus as error:
             log.error("%s", error)
             return FAILED

@@ -2,6 +2,7 @@
 """The seam: what both libraries break on, over a real dbus-daemon."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import pytest
 
 from pubkeep.errors import NotFound
 from pubkeep_bridge import contract
-from pubkeep_bridge.bus import Bus, BusError, Call, NoBus, Signal, Variant
+from pubkeep_bridge.bus import Bus, BusError, Call, Descriptor, NoBus, Signal, Variant
 from pubkeep_bridge.service.objects import Objects, Served
 from tests.fixtures.buses import PrivateBus
 
@@ -23,6 +24,7 @@ XML = """<node><interface name="org.example.Test.Face">
   <!-- Echo: says it again. -->
   <method name="Echo"><arg name="text" type="s" direction="in"/><arg name="text" type="s" direction="out"/></method>
   <method name="Slow"/>
+  <method name="Pipe"><arg name="end" type="h" direction="out"/></method>
   <method name="Fail"/>
   <method name="Missing"/>
   <method name="Big"><arg name="size" type="u" direction="in"/><arg name="text" type="s" direction="out"/></method>
@@ -55,6 +57,12 @@ class Face(Served):
             await self.enough.wait()
         finally:
             self.running -= 1
+
+    async def Pipe(self) -> Descriptor:
+        ours, theirs = os.pipe()
+        os.write(theirs, b"words")
+        os.close(theirs)
+        return Descriptor(ours)
 
     async def Fail(self) -> None:
         raise RuntimeError("secret detail")
@@ -90,7 +98,7 @@ class Server:
 @pytest.fixture
 async def server(private_bus: str) -> AsyncIterator[Server]:
     """A service with one object."""
-    bus = await Bus.connect(private_bus)
+    bus = await Bus.connect(private_bus, fds=True)
     assert await bus.request_name(NAME)
     server = Server(bus)
     yield server
@@ -216,7 +224,7 @@ async def test_stray_file_descriptors_do_not_pile_up(server: Server, private_bus
         " signature='h', body=[0], unix_fds=[read])\n"
         "            await bus._bus.call(message)\n"
         "        finally:\n"
-        "            os.close(read); os.close(write)\n"
+        "            os.close(write)\n"  # what is sent is closed by who sends it
         "asyncio.run(main())"
     )
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -225,6 +233,24 @@ async def test_stray_file_descriptors_do_not_pile_up(server: Server, private_bus
     assert await sender.wait() == 0
 
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+
+async def test_a_file_descriptor_is_sent_and_closed_here(server: Server, private_bus: str) -> None:
+    taker, refuser = [await Bus.connect(private_bus, fds=fds) for fds in (True, False)]
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        (descriptor,) = await call(taker, "Pipe")
+        with os.fdopen(descriptor, "rb") as stream:
+            assert stream.read() == b"words"
+    refused = [asyncio.ensure_future(call(refuser, "Pipe")) for _ in range(3)]
+    assert await call(taker, "Echo", "s", "x") == ["x"]
+    for each in refused:  # the bus drops what a connection cannot take
+        each.cancel()
+    await asyncio.gather(*refused, return_exceptions=True)
+
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    await taker.close()
+    await refuser.close()
 
 
 async def test_properties_are_read_written_and_told(server: Server, client: Bus) -> None:

@@ -80,10 +80,20 @@ async def test_the_whole_way_of_a_post(pubkeep: Shell, world: World, blog: Autho
     assert (await pubkeep("get", SERVICE, f"{BLOG}/mine", "--xml"))[1].count("<") > 4
     await world.synced(alice, f"{BLOG}/mine")
     assert "seven" in (await pubkeep("search", "mine"))[1]
+    exported = [json.loads(line) for line in (await pubkeep("export", "mine", "--type", "blog"))[1].splitlines()]
+    assert [line.get("id") for line in exported] == ["seven", None]
+    assert "Mine 7" in exported[0]["xml"]
+    assert (await pubkeep("export", "nothing has this word"))[0] == 3
+    since = str(json.loads((await pubkeep("search", "mine", "--json"))[1])["meta"]["sequence"])
     uri = json.loads((await pubkeep("search", "mine", "--json"))[1])["items"][0]["uri"]
     assert "Mine 7" in (await pubkeep("lookup", uri))[1]
     assert (await pubkeep("retract", SERVICE, f"{BLOG}/mine", "seven"))[0] == 0
     assert (await pubkeep("search", "mine"))[0] == 3
+    status, out, errors = await pubkeep("changes", "--since", since, "--type", "blog")
+    assert (status, "retracted" in out) == (0, True), errors
+    assert errors.startswith("go on with --since ")
+    status, _, errors = await pubkeep("changes", "--since", "1")
+    assert (status, "read anew" in errors) == (1, True)
 
     assert f"{SERVICE}  {BLOG}" in (await pubkeep("nodes"))[1]
     assert "answered from the cache" in (await pubkeep("explain", SERVICE, BLOG))[1]

@@ -129,6 +129,11 @@ def parser() -> argparse.ArgumentParser:
     changes.add_argument("--type", help="of this type")
     changes.add_argument("--limit", type=int, default=1000, metavar="N", help="so many (default 1000)")
 
+    export = add("export", "write all items that match as JSON Lines", shared, "type:blog after:2026 > blogs.jsonl")
+    export.add_argument("words", nargs="*", help="as for search; all items by default")
+    for key, what in SEARCHED.items():
+        export.add_argument(f"--{key}", action="append", dest=f"only_{key}", help=f"only items {what}")
+
     lookup = add("lookup", "show items by their addresses", shared)
     lookup.add_argument("uris", nargs="+", metavar="URI", help="as search and get print them with --json")
 

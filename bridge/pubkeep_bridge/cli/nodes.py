@@ -2,6 +2,9 @@
 """The commands about nodes and about everything that is held."""
 
 import argparse
+import asyncio
+import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -168,6 +171,25 @@ async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
         words += f"; {found.meta['incomplete']} nodes in scope are not synced"
     render.note(words)
     return DONE if found.items or found.removed else NOTHING
+
+
+async def export(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
+    """Items as JSON Lines, one after the other as they come."""
+    descriptor = await pubkeep.export(query(arguments))
+    return await asyncio.to_thread(_copied, descriptor)
+
+
+def _copied(descriptor: int) -> int:
+    last = b""
+    with os.fdopen(descriptor, "rb") as stream:
+        for last in stream:
+            sys.stdout.buffer.write(last)
+    sys.stdout.buffer.flush()
+    end = json.loads(last) if last.endswith(b"\n") else {}
+    if "end" not in end:
+        render.note("the export was cut off: the log of the daemon may say why")
+        return FAILED
+    return DONE if end["count"] else NOTHING
 
 
 async def changes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:

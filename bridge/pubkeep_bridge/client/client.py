@@ -36,7 +36,7 @@ async def connect(address: str = "session") -> AsyncIterator["Pubkeep"]:
     Raises:
         NoBus: there is no bus.
     """
-    bus = await Bus.connect(address)
+    bus = await Bus.connect(address, fds=True)
     try:
         yield Pubkeep(bus)
     finally:
@@ -242,6 +242,15 @@ class Pubkeep:
         options = wire.options({**(where or {}), "limit": limit})
         found, following, more = await self.call(ROOT, "Cache", "Changes", "ta{sv}", since, options)
         return [LoggedChange(*(*row[:6], wire.plain(row[6]))) for row in found], following, more
+
+    async def export(self, query: str, *, format: Format | None = None) -> int:
+        """All items that match, as JSON Lines (the interface Cache documents them).
+
+        Returns:
+            A file descriptor to read from, and to close. It is complete when its last line says `"end": true`.
+        """
+        options = wire.options({"format": format})
+        return int((await self.call(ROOT, "Cache", "Export", "sa{sv}", query, options))[0])
 
     # -- analysers -------------------------------------------------------------------------------
 

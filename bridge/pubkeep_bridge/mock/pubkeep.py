@@ -81,6 +81,11 @@ def _codes(jid: str) -> dict[str, str]:
         "Discover": f"ret = ({discovery}, dbus.Array([], signature='a{{sv}}'))",
         "Search": f"ret = ({items}, dbus.Array([], signature='s'), {sequence})",
         "Changes": "ret = (dbus.Array([], signature='(tsssssa{sv})'), dbus.UInt64(args[0]), False)",
+        "Export": (
+            "import os; ours, theirs = os.pipe();"
+            """ os.write(theirs, b'{"end": true, "count": 0, "sequence": 0}\\n');"""
+            " os.close(theirs); ret = dbus.types.UnixFd(ours)"
+        ),
         "Lookup": f"ret = ({items}, dbus.Array([], signature='s'))",
         "GetNodes": f"ret = ({nodes}, {EMPTY})",
         "GetStatistics": "ret = dbus.Dictionary({'reads_cache': dbus.UInt64(1)}, signature='sv')",

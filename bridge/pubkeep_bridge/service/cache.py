@@ -7,12 +7,13 @@ from typing import Any
 from pubkeep.errors import InvalidArgs
 from pubkeep.query.document import read
 from pubkeep.questions import ChangesRequest, NodeFilter, SearchRequest
-from pubkeep_bridge.bus import Variant
+from pubkeep_bridge.bus import Descriptor, Variant
 from pubkeep_bridge.service import options as opt
 from pubkeep_bridge.service import rows
 from pubkeep_bridge.service.gate import Gate
 from pubkeep_bridge.service.objects import Served
 from pubkeep_bridge.service.pubsub import FORMATS, check_bytes
+from pubkeep_bridge.service.streams import Streams
 
 SEARCH = {
     "limit": "u",
@@ -35,6 +36,7 @@ FILTER = {
     "since": "t",
 }
 CHANGES = {key: type_ for key, type_ in FILTER.items() if key != "since"} | {"limit": "u"}
+EXPORT = {"format": "s"}
 GET_NODES = {"limit": "u", "cursor": "s"}
 STATISTICS = {"account": "s"}
 FORGET_FILTER = FILTER | {"created_before": "x", "updated_before": "x"}
@@ -48,8 +50,9 @@ class Cache(Served):
 
     interface = "im.pubkeep.Pubkeep1.Cache"
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, streams: Streams) -> None:
         self._gate = gate
+        self._streams = streams
 
     async def Search(self, query: str, options: dict[str, Any]) -> list[Any]:
         request = search_request(query, options)
@@ -86,6 +89,13 @@ class Cache(Served):
         request = ChangesRequest(since, NodeFilter(**given), limit=limit)
         found = await core.cache.changes(request, core.accounts.jids())
         return [rows.changes(found.changes), found.next, found.more]
+
+    async def Export(self, query: str, options: dict[str, Any]) -> Descriptor:
+        given = opt.parse(options, EXPORT)
+        opt.choice(given, "format", FORMATS)
+        request = SearchRequest(read(query), format=given.get("format", "both"))
+        core = await self._gate.core()
+        return await self._streams.begin(core.cache.export(request, core.accounts.jids()))
 
     async def GetStatistics(self, options: dict[str, Any]) -> dict[str, Any]:
         given = opt.parse(options, STATISTICS)

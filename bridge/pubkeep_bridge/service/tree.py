@@ -18,6 +18,7 @@ from pubkeep_bridge.service.objects import Objects
 from pubkeep_bridge.service.pubsub import PubSub
 from pubkeep_bridge.service.rows import RESULT, variants
 from pubkeep_bridge.service.signals import NodeChanges, Pacer
+from pubkeep_bridge.service.streams import Streams
 from pubkeep_bridge.service.sync import Sync
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ class Tree:
 
     def __init__(self, bus: Bus) -> None:
         self.gate = Gate()
+        self._streams = Streams()
         self._objects = Objects(bus, ROOT)
         self._pacer = Pacer()
         self._changes = NodeChanges(self._emit_change)
-        self._objects.export(ROOT, Manager(self.gate, bus), Cache(self.gate), Analysers(self.gate))
+        self._objects.export(ROOT, Manager(self.gate, bus), Cache(self.gate, self._streams), Analysers(self.gate))
 
     def attach(self, core: Core) -> None:
         """Follow the backend; call it before the backend takes up what it stored."""
@@ -57,6 +59,7 @@ class Tree:
         self.gate.close()
         self.state_changed()
         await self._objects.close()
+        await self._streams.close()
 
     def _account_appeared(self, account: StoredAccount) -> None:
         number = account.number

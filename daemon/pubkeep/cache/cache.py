@@ -4,42 +4,35 @@
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pubkeep.cache.adopting import Adopter
 from pubkeep.cache.applying import Applier
-from pubkeep.cache.chosen import analyser_of, matches, type_of
+from pubkeep.cache.chosen import analyser_of
 from pubkeep.cache.committing import Listener
 from pubkeep.cache.known import Known, Node
 from pubkeep.cache.nodes import Nodes
-from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.overview import Overview
+from pubkeep.cache.parts import Tools
 from pubkeep.cache.reading import Reader
 from pubkeep.cache.reparsing import Reparser
 from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, UnknownObject
-from pubkeep.model import Analysis, Applied, Copy, ItemRow, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
+from pubkeep.model import Analysis, Applied, Copy, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.ports import Analysers, Sessions, Store
-from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import (
     Answer,
-    ChangesRequest,
-    ChangesResult,
-    Format,
     ItemsRequest,
     NodeFilter,
-    SearchRequest,
-    SearchResult,
 )
 from pubkeep.sync.explain import explain
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.settling import Settler
 from pubkeep.sync.syncing import Syncer
-from pubkeep.uri import parse_item_uri
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +40,7 @@ Work = Callable[[], Awaitable[None]]
 """Begun when its turn comes: what is cancelled before that has not begun."""
 
 
-class Cache(Part):
+class Cache(Overview):
     """Requests and events of all accounts."""
 
     def __init__(
@@ -207,45 +200,6 @@ class Cache(Part):
         """See Reader.get_items."""
         return await self._reader.get_items(key, request)
 
-    async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
-        """Items of these accounts that match (DBUS-API, Search)."""
-        result = await self._store.search(request, accounts)
-        nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
-        states = [self._known.state(node) for node in nodes]
-        return replace(
-            result,
-            incomplete=sum(state is not NodeState.SYNCED for state in states),
-            stale=sum(
-                state in (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING) and node.record.items > 0
-                for state, node in zip(states, nodes, strict=True)
-            ),
-        )
-
-    async def lookup(
-        self, uris: Sequence[str], accounts: Sequence[str], form: Format, *, extra: bool
-    ) -> tuple[list[ItemRow], list[str]]:
-        """The items held, and the URIs of those that are not (or that are of nobody's account here)."""
-        parsed = [parse_item_uri(uri) for uri in uris]
-        visible = [index for index, (key, _) in enumerate(parsed) if key.account in accounts and self._readable(key)]
-        rows, missing = await self._store.lookup([parsed[i] for i in visible], format=form, extra=extra)
-        absent = {visible[index] for index in missing} | set(range(len(uris))).difference(visible)
-        return rows, [uri for index, uri in enumerate(uris) if index in absent]
-
-    def get_nodes(self, where: NodeFilter, accounts: Sequence[str]) -> list[tuple[NodeRecord, NodeState]]:
-        """The nodes that are kept, with their state at this moment."""
-        return [
-            (node.record, state)
-            for node in self._known.nodes()
-            if node.key.account in accounts and matches(where, node, state := self._known.state(node))
-        ]
-
-    async def changes(self, request: ChangesRequest, accounts: Sequence[str]) -> ChangesResult:
-        """What changed in nodes of these accounts (DBUS-API, Changes). A state, or an analyser, is that of now."""
-        if request.where.state or request.where.analyser:
-            kept = self.get_nodes(replace(request.where, since=0), accounts)
-            request = replace(request, among=frozenset(record.key for record, _ in kept))
-        return await self._store.changes(request, accounts)
-
     async def forget(
         self,
         where: NodeFilter,
@@ -364,29 +318,9 @@ class Cache(Part):
         unkept = self._adopter.state_of_unkept(key)
         return explain(self._known, self._clock, key, self._analysers.tried(key, namespace), unkept)
 
-    def statistics(self, accounts: Sequence[str]) -> dict[str, int]:
-        """What happened to these accounts since the start, and how many of their nodes are in which state."""
-        total: Counter[str] = Counter()
-        for account in accounts:
-            total += self._known.counts(account)
-            total += Counter(f"nodes_{self._known.state(node)}" for node in self._known.nodes(account))
-        return dict(sorted(total.items()))
-
     def matched(self, analyser: str) -> int:
         """How many nodes this analyser has."""
         return sum(analyser_of(node) == analyser for node in self._known.nodes())
-
-    def _readable(self, key: NodeKey) -> bool:
-        """Whether nobody was refused it; the store hides it when that is committed."""
-        node = self._known.node(key)
-        return node is None or not node.hidden
-
-    def _in_scope(self, request: SearchRequest, accounts: Sequence[str]) -> list[Node]:
-        return [
-            node
-            for node in self._known.nodes()
-            if node.key.account in accounts and of_node(request.query, node.key, type_of(node)) != NOTHING
-        ]
 
 
 async def _quietly(work: Work) -> None:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What frontends ask over all that is held: nobody else is asked for it."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+
+from pubkeep.cache.chosen import matches, type_of
+from pubkeep.cache.known import Node
+from pubkeep.cache.parts import Part
+from pubkeep.model import ItemRow, NodeKey, NodeRecord, NodeState
+from pubkeep.query.scope import NOTHING, of_node
+from pubkeep.questions import ChangesRequest, ChangesResult, Format, NodeFilter, SearchRequest, SearchResult
+from pubkeep.uri import parse_item_uri
+
+EXPORTED = 200
+"""Items in a page of an export."""
+
+
+class Overview(Part):
+    """Search, Lookup, Changes, Export, GetNodes, GetStatistics."""
+
+    async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
+        """Items of these accounts that match (DBUS-API, Search)."""
+        result = await self._store.search(request, accounts)
+        nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
+        states = [self._known.state(node) for node in nodes]
+        return replace(
+            result,
+            incomplete=sum(state is not NodeState.SYNCED for state in states),
+            stale=sum(
+                state in (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING) and node.record.items > 0
+                for state, node in zip(states, nodes, strict=True)
+            ),
+        )
+
+    async def lookup(
+        self, uris: Sequence[str], accounts: Sequence[str], form: Format, *, extra: bool
+    ) -> tuple[list[ItemRow], list[str]]:
+        """The items held, and the URIs of those that are not (or that are of nobody's account here)."""
+        parsed = [parse_item_uri(uri) for uri in uris]
+        visible = [index for index, (key, _) in enumerate(parsed) if key.account in accounts and self._readable(key)]
+        rows, missing = await self._store.lookup([parsed[i] for i in visible], format=form, extra=extra)
+        absent = {visible[index] for index in missing} | set(range(len(uris))).difference(visible)
+        return rows, [uri for index, uri in enumerate(uris) if index in absent]
+
+    def get_nodes(self, where: NodeFilter, accounts: Sequence[str]) -> list[tuple[NodeRecord, NodeState]]:
+        """The nodes that are kept, with their state at this moment."""
+        return [
+            (node.record, state)
+            for node in self._known.nodes()
+            if node.key.account in accounts and matches(where, node, state := self._known.state(node))
+        ]
+
+    async def export(self, request: SearchRequest, accounts: Sequence[str]) -> AsyncGenerator[SearchResult, None]:
+        """All pages of a search. What changes meanwhile may be in them or not: the first one says since when."""
+        request = replace(request, limit=EXPORTED)
+        while True:
+            page = await self._store.search(request, accounts)
+            yield page
+            if not page.cursor:
+                return
+            request = replace(request, cursor=page.cursor)
+
+    async def changes(self, request: ChangesRequest, accounts: Sequence[str]) -> ChangesResult:
+        """What changed in nodes of these accounts (DBUS-API, Changes). A state, or an analyser, is that of now."""
+        if request.where.state or request.where.analyser:
+            kept = self.get_nodes(replace(request.where, since=0), accounts)
+            request = replace(request, among=frozenset(record.key for record, _ in kept))
+        return await self._store.changes(request, accounts)
+
+    def statistics(self, accounts: Sequence[str]) -> dict[str, int]:
+        """What happened to these accounts since the start, and how many of their nodes are in which state."""
+        total: Counter[str] = Counter()
+        for account in accounts:
+            total += self._known.counts(account)
+            total += Counter(f"nodes_{self._known.state(node)}" for node in self._known.nodes(account))
+        return dict(sorted(total.items()))
+
+    def _readable(self, key: NodeKey) -> bool:
+        """Whether nobody was refused it; the store hides it when that is committed."""
+        node = self._known.node(key)
+        return node is None or not node.hidden
+
+    def _in_scope(self, request: SearchRequest, accounts: Sequence[str]) -> list[Node]:
+        return [
+            node
+            for node in self._known.nodes()
+            if node.key.account in accounts and of_node(request.query, node.key, type_of(node)) != NOTHING
+        ]
