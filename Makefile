@@ -20,7 +20,7 @@ help:
 	@echo "make run     the daemon on your own bus, with your own data"
 	@echo "make test    all tests, on both D-Bus libraries"
 	@echo "make check   format, lint, types, layers, interfaces, fast tests"
-	@echo "make bench   timings, as ratios within one run"
+	@echo "make bench   timings, as ratios within one run (N=1000000: items in the store)"
 	@echo "make soak    more simulated histories (N=1000)"
 	@echo "make setup   the virtual environment only"
 	@echo "make clean   remove what these commands made here"
@@ -65,6 +65,7 @@ test: lint
 bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench
 	PUBKEEP_DBUS=next $(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.stored $(or $(N),100000)
 
 soak: setup needs
 	$(BIN)/python -m tests.simulation --seeds $(or $(N),1000) --result tests/simulation/soak.json
