@@ -13,7 +13,7 @@ from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import PASSWORD, Server
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.dbus]
 
 
 async def equal_to_service(world: World, author: Author, account_jid: str = "alice@localhost") -> None:

@@ -13,7 +13,7 @@ from tests.fixtures.buses import PrivateBus
 from tests.fixtures.daemon import DaemonProcess
 from tests.system.conftest import World, until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.dbus]
 
 LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1")
 MOCK = "org.freedesktop.DBus.Mock"

@@ -9,7 +9,7 @@ from tests.fixtures.component import NODE, serving
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_paging import EXT
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.dbus]
 PRIVATE: dict[str, bool | str | list[str]] = {
     "pubsub#access_model": "whitelist",
     "pubsub#max_items": "max",
