@@ -34,3 +34,13 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def node(store: Store) -> NodeRecord:
     """A stored blog."""
     return await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis("blog", "blog", to_sync=True)))
+
+
+async def opened(path: Path, kind: str = "blog") -> tuple[Store, NodeRecord]:
+    """A store in this file, and its one node; both are made where there is none yet."""
+    store = await Store.open(path, Clock())
+    if not await store.accounts():
+        await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
+        await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis(kind, kind, to_sync=True)))
+    (node,) = await store.nodes(KEY.account)
+    return store, node

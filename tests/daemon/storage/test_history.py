@@ -18,7 +18,7 @@ from pubkeep.query.document import read
 from pubkeep.questions import ChangesRequest, NodeFilter, SearchRequest
 from pubkeep.storage.store import DAY, Store
 from pubkeep.uri import item_uri
-from tests.daemon.storage.conftest import KEY, item
+from tests.daemon.storage.conftest import KEY, item, opened
 
 ALICE, EVERY = [KEY.account], NodeFilter()
 OTHER = KEY._replace(node="urn:x:event")
@@ -103,15 +103,6 @@ async def test_of_hidden_nodes_it_is_told_that_they_are_and_nothing_of_their_ite
 
 
 # -- lost files ----------------------------------------------------------------------------------------------
-
-
-async def opened(path: Path) -> tuple[Store, NodeRecord]:
-    store = await Store.open(path, Clock())
-    if not await store.accounts():
-        await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
-        await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis("blog", "blog", to_sync=True)))
-    (node,) = await store.nodes(KEY.account)
-    return store, node
 
 
 async def refused(store: Store, since: int) -> bool:

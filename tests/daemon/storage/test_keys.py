@@ -16,8 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pubkeep.clock import Clock
-from pubkeep.model import Analysis, NewItem, NodeRecord, NodeState
+from pubkeep.model import NewItem
 from pubkeep.query.conditions import Parsed
 from pubkeep.query.declared import Declared
 from pubkeep.query.document import pointer, pointer_of, read
@@ -27,7 +26,7 @@ from pubkeep.questions import SearchRequest
 from pubkeep.storage import keys
 from pubkeep.storage.keys import ranges
 from pubkeep.storage.store import Store
-from tests.daemon.storage.conftest import KEY, item
+from tests.daemon.storage.conftest import KEY, item, opened
 from tests.fixtures.full_text import index_fault
 
 START, PRICE = ("start",), ("price",)
@@ -78,15 +77,6 @@ def event(number: int, price: int | None = None) -> NewItem:
     return replace(plain, digest=f"{document}".encode(), parsed=replace(plain.parsed, json=json.dumps(document)))
 
 
-async def opened(path: Path) -> tuple[Store, NodeRecord]:
-    store = await Store.open(path, Clock())
-    if not await store.accounts():
-        await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
-        await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis("event", "event", to_sync=True)))
-    (node,) = await store.nodes(KEY.account)
-    return store, node
-
-
 async def filled(path: Path, places: int) -> None:
     """Until so many places are indexed, and nothing else."""
     sql = "SELECT count(*), coalesce(sum(behind), 0), coalesce(sum(place = ''), 0) FROM key"
@@ -118,7 +108,7 @@ MANY = 2 * keys.FILLED + 100
 
 async def test_items_that_are_there_are_indexed_while_others_come_change_and_go(tmp_path: Path) -> None:
     path = tmp_path / "pubkeep.db"
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.apply(node, [event(number) for number in range(MANY)])
     await store.declare(BOTH)
     writing = [
@@ -139,7 +129,7 @@ async def test_items_that_are_there_are_indexed_while_others_come_change_and_go(
 
 async def test_what_is_declared_otherwise_is_indexed_anew(tmp_path: Path) -> None:
     path = tmp_path / "pubkeep.db"
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.apply(node, [event(number) for number in range(20)])
     same = {f"e{number}" for number in range(20) if number % 4 < 2}
     query = {"path": "/start", "value": "2026-07-01T00:00:00Z"}
@@ -161,12 +151,12 @@ async def test_what_is_declared_otherwise_is_indexed_anew(tmp_path: Path) -> Non
 
 async def test_the_indexes_of_an_earlier_run_are_kept_up_before_anything_is_declared(tmp_path: Path) -> None:
     path = tmp_path / "pubkeep.db"
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.declare(BOTH)
     await store.apply(node, [event(number) for number in range(20)])
     await store.close()
 
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.apply(node, [event(2, 99)], removals=["e4"])
 
     assert await found(store, path="/price", value=99) == {"e2"}
@@ -176,7 +166,7 @@ async def test_the_indexes_of_an_earlier_run_are_kept_up_before_anything_is_decl
 
 async def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "pubkeep.db"
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.declare(BOTH)
     await store.apply(node, [event(number) for number in range(20)])
     await store.close()
@@ -185,7 +175,7 @@ async def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
         database.execute("UPDATE item_key SET value = x'00'")
         database.commit()
 
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.declare(BOTH)
     await filled(path, 2)
 
@@ -197,9 +187,10 @@ async def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
 DYING = """
 import asyncio, sys
 from pathlib import Path
-from tests.daemon.storage.test_keys import BOTH, opened
+from tests.daemon.storage.conftest import opened
+from tests.daemon.storage.test_keys import BOTH
 async def main():
-    store, node = await opened(Path(sys.argv[1]))
+    store, node = await opened(Path(sys.argv[1]), "event")
     await store.declare(BOTH)
     await asyncio.sleep(20)
 asyncio.run(main())
@@ -210,7 +201,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("work", ["declare keys", "fill keys"])
 async def test_killed_while_it_is_made_it_is_made_all_the_same(tmp_path: Path, side: str, work: str) -> None:
     path = tmp_path / "pubkeep.db"
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.apply(node, [event(number) for number in range(MANY)])
     await store.close()
 
@@ -221,7 +212,7 @@ async def test_killed_while_it_is_made_it_is_made_all_the_same(tmp_path: Path, s
         capture_output=True,
     )
     assert run.returncode == -9, run.stderr
-    store, node = await opened(path)
+    store, node = await opened(path, "event")
     await store.apply(node, [event(2, 99)], removals=["e4"])
     await store.declare(BOTH)
     await filled(path, 2)

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from pubkeep.clock import Clock
 from pubkeep.errors import Failed
-from pubkeep.model import NewItem, NodeRecord, NodeState, Parsed
+from pubkeep.model import NewItem, NodeRecord, Parsed
 from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from pubkeep.storage import training
 from pubkeep.storage.payloads import Payloads, train
 from pubkeep.storage.store import Store
 from pubkeep.storage.training import Dictionaries
-from tests.daemon.storage.conftest import KEY, item
+from tests.daemon.storage.conftest import KEY, item, opened
 from tests.fixtures.full_text import stored
 
 WORDS = [f"{a}{b}{c}" for a in ("gar", "oni", "spr", "lav") for b in ("den", "ons", "ing") for c in ("a", "e", "i")]
@@ -101,13 +101,6 @@ def count(path: Path) -> int:
     with closing(sqlite3.connect(path)) as database:
         found: int = database.execute("SELECT count(*) FROM dictionary").fetchone()[0]
         return found
-
-
-async def opened(path: Path) -> tuple[Store, NodeRecord]:
-    """A store with an empty node."""
-    store = await Store.open(path, Clock())
-    await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
-    return store, await store.save_node(NodeRecord(0, KEY, NodeState.STALE))
 
 
 async def test_of_a_thousand_items_a_dictionary_is_made_and_the_next_are_smaller(tmp_path: Path) -> None:
