@@ -57,6 +57,7 @@ class Applier(Committer):
         if node is None:
             self._known.dropped(event.node.account, "unwanted")
             return
+        await self.committed(node)
         denied = node.record.state is NodeState.DENIED
         if self._known.notifies(event.node) and not denied and node.subscribed_epoch != node.link.epoch:
             self.verify(node)  # it wakes us and proves nothing
@@ -123,7 +124,7 @@ class Applier(Committer):
                 node.punch("a notification was not understood")
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
-        same = node.unended()
+        same, since = node.unended(), node.link.committed_since(event.at)
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
@@ -141,10 +142,11 @@ class Applier(Committer):
             usable = told is not None and not event.delayed and PAYLOADS not in node.link.traits.distrusted
             placed = usable and (known is None or node.link.order != "creation")
             same_value, news = usable and told == known, self._news(node, event)
-            node.settle.event(item.id, told or b"", event.at, usable=usable, placed=placed, same=same_value, news=news)
+            meaning = {"usable": usable, "placed": placed, "same": same_value, "news": news}
+            node.settle.event(item.id, told or b"", event.at, since=since, **meaning)
             sample(node, item.id, event.at, usable=usable)
             if usable and known is not None and known != told and not node.link.order:
-                await self._overwritten(node, item.id, event.at)
+                await self._overwritten(node, item.id, since)
             elif placed and known == told and not node.link.order:
                 node.settle.doubt_order(item.id)  # published again, or told twice
             elif not (usable or event.delayed or known is None or node.link.order == "creation"):
@@ -154,7 +156,7 @@ class Applier(Committer):
             expected = event.delayed or node.record.copy is Copy.HEAD or node.settle.last_event(item_id) is not None
             if item_id not in held and not expected:
                 node.punch("an item that is not held was retracted")
-            node.settle.event(item_id, None, event.at, usable=not event.delayed)
+            node.settle.event(item_id, None, event.at, since=since, usable=not event.delayed)
         node.changed()
         if not event.delayed:
             await self.write(node, same, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
@@ -245,6 +247,7 @@ class Applier(Committer):
             everything: all ids of the node, where this answer ends a list of the whole.
         """
         node.access.shown(listing.sent_at)
+        await self.committed(node)
         if listing.too_old or listing.sent_at < node.ended_at:
             return
         same = node.unended()
@@ -292,8 +295,7 @@ class Applier(Committer):
         Who may publish need not be allowed to read: what was denied stays so until the service shows it.
         """
         same = node.unended()
-        async with node.committing:
-            pass  # whether it is gone is known when its rows are
+        await self.committed(node)
         if node.record.state is NodeState.IGNORED:
             return  # it may be confirmed and not stored
         if node.hidden:
@@ -324,7 +326,7 @@ class Applier(Committer):
             if raced and held.get(item.id) != item.digest:
                 node.settle.doubt(item.id, confirmation.taken_at)
             if item.id in held and not node.link.order:
-                await self._overwritten(node, item.id, confirmation.sent_at)
+                await self._overwritten(node, item.id, confirmation.sent_at - node.settle.fan_out)
             await self._write_own(node, same, [item], moves=node.link.order == "publish")
         self.settle(node)
 

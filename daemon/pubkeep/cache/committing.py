@@ -33,6 +33,12 @@ class Committer(Part):
         super().__init__(tools)
         self.listeners: list[Listener] = []
 
+    @staticmethod
+    async def committed(node: Node) -> None:
+        """Wait for what is being written: whether a node is gone is known when its rows are."""
+        async with node.committing:
+            pass
+
     async def commit(self, node: Node, valid: Valid, work: Transaction, **changes: object) -> Applied | None:
         """One transaction of a node, when those before it are through.
 

@@ -319,10 +319,9 @@ class Known:
                 node.settle.lesson.drop()
 
     def answered(self, account: str, service: str, sent_at: float) -> None:
-        """The service answered a request sent then: what it had told before is here, but for the last `fan_out`."""
-        link = self.link(account, service)
+        """The service answered a request sent then (Link.answered)."""
         self.counts(account)["answers"] += 1
-        link.as_of = max(sent_at - link.fan_out, link.as_of or float("-inf"))
+        self.link(account, service).answered(sent_at, self._clock.boottime())
 
     def max_age(self, node: Node) -> float:
         """Seconds a proof holds: the policy, or the setting up to 1,000 items, growing with the size to 24 hours."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is known in memory of the way from an account to a service."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -10,6 +11,9 @@ from pubkeep.config import CacheSettings
 from pubkeep.model import Traits
 
 T = TypeVar("T")
+
+STALLED = 2.5
+"""So many times `fan_out` the way from a service may grow longer between two things that it tells."""
 
 
 @dataclass(slots=True)
@@ -34,6 +38,8 @@ class Link:
     """The order that one overwrite showed."""
     events: int = 0
     """Items that its notifications showed since the start."""
+    _heard: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=64))
+    """(when it came, as_of then) of its latest answers in this epoch."""
 
     @property
     def order(self) -> str:
@@ -53,6 +59,23 @@ class Link:
     def new_epoch(self, now: float) -> None:
         """What was proved before proves nothing now."""
         self.epoch, self.epoch_began, self.as_of = self.epoch + 1, now, None
+        self._heard.clear()
+
+    def answered(self, sent_at: float, now: float) -> None:
+        """It answered a request sent then: what it had told before is here, but for the last `fan_out`."""
+        self.as_of = max(sent_at - self.fan_out, self.as_of or float("-inf"))
+        self._heard.append((now, self.as_of))
+
+    def committed_since(self, told_at: float) -> float:
+        """When a change was made at the earliest of which we were told then.
+
+        A service may tell a change `fan_out` late, and what it tells may be held up on the way for longer, in its
+        order: what came after an answer was told after the service had worked on that request.
+        """
+        if not self.fan_out:
+            return told_at
+        barrier = max((as_of for came_at, as_of in self._heard if came_at <= told_at), default=float("-inf"))
+        return min(told_at - self.fan_out, max(barrier, told_at - (1 + STALLED) * self.fan_out))
 
     def oldest_first(self, newest: Sequence[T]) -> Sequence[T]:
         """What a `max_items` answer has, turned where the newest are known to come first."""

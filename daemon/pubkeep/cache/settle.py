@@ -5,15 +5,18 @@ ejabberd, and every service with an asynchronous database, reads the table, then
 behind notifications that other processes queued meanwhile: a listing may come after the event of an
 item that it does not contain, and of two overwrites the last event may not be the stored value.
 
-An id is *unsettled* when an event names it in the window of an answer that covers it and shows another value, when two
-different events name it less than `fan_out` apart, when its event has no payload or is delayed, or
-when our own write met another event or no answer. The window of a request is from `fan_out` before it
-was sent until `fan_out` after its result. Unsettled ids keep their newest value, but no answer that
-would contain (or lack) them is `synced`. When nothing named such an id for `fan_out`, it is asked for
-by id, and that answer stands if no event names the id in its window.
+An id is *unsettled* when an event names it in the window of an answer that covers it and shows another value, when
+two different events name it of which the later one may tell the earlier change, when its event has no payload or is
+delayed, or when our own write met another event or no answer. The window of a request is from `fan_out` before it was
+sent until events come that surely tell of later changes. Unsettled ids keep their newest value, but no answer that
+would contain (or lack) them is `synced`. When nothing named such an id for `fan_out`, it is asked for by id, and that
+answer stands if no event names the id in its window.
 
-The order is unsettled when two ids took a place at the end less than `fan_out` apart or in a window,
-until one quiet listing of the newest shows it.
+The order is unsettled when two ids took a place at the end, of which the later one may have taken it first, or in a
+window, until one quiet listing of the newest shows it.
+
+How old a change may be that an event tells is not seen from when it came: what is told late by `fan_out` may be held up
+on the way as well (Link.committed_since).
 
 All times are boottime seconds given by the caller: nothing here waits or looks at a clock.
 """
@@ -84,6 +87,7 @@ class Settle:
         digest: bytes | None,
         at: float,
         *,
+        since: float | None = None,
         usable: bool = True,
         placed: bool = False,
         same: bool = False,
@@ -94,28 +98,30 @@ class Settle:
 
         Args:
             digest: of its payload, empty where it showed none, None for a retraction.
+            since: when it was made at the earliest (Link.committed_since); None: `fan_out` before.
             usable: it has a payload and is neither delayed nor wrapped.
             placed: it puts the id at the end of the order (a new id, or an overwrite that moves).
             same: it says what is held already: it cannot contradict an answer.
             news: it may be of now; else nothing follows where the item is not there.
             own: it is our confirmed write, of which is known when it was sent: the caller says which answers it met.
         """
+        since = at - self.fan_out if since is None else since
         if not (same and item_id == self.lesson.overwrote):  # told twice, or published again, it stands where it stood
-            self.lesson.forget(at, self.fan_out)
+            self.lesson.forget(since + self.fan_out, self.fan_out)
         before = self._named.pop(item_id, None)
         self._named[item_id] = Said(at, digest, placed, news)
         self._forget_before(at)
-        covered = not own and self.covered_since(item_id, at - self.fan_out)
+        covered = not own and self.covered_since(item_id, since)
         doubtful = (
             not usable
-            or (before is not None and at - before.at < self.fan_out and before.digest != digest)
+            or (before is not None and since < before.at and before.digest != digest)
             or item_id in self._doubts
             or (not same and covered)
         )
         if doubtful:
             self.doubt(item_id, at)
         if placed:
-            if self._placed_id and self._placed_id != item_id and at - self._placed_at < self.fan_out:
+            if self._placed_id and self._placed_id != item_id and since < self._placed_at:
                 self.order_ids.setdefault(self._placed_id)
                 self.order_ids.setdefault(item_id)
             elif doubtful or covered:  # the answer may show where it stood after others came behind it
@@ -135,7 +141,7 @@ class Settle:
         Args:
             behind: what is held behind it; what was named since `since`, or is in doubt, may have come later.
         """
-        later = self.named_since(since - self.fan_out) | self._doubts.keys() | self.order_ids.keys()
+        later = self.named_since(since) | self._doubts.keys() | self.order_ids.keys()
         self.lesson.overwritten(item_id, frozenset(each for each in behind if each not in later))
         self.doubt_order(item_id)
 

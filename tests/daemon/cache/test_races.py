@@ -422,7 +422,7 @@ def overwritten_without_payload(service: FakeService) -> None:
 
 
 async def test_a_read_waits_for_what_has_arrived(bench: Bench) -> None:
-    await asyncio.sleep(FAN_OUT)  # the window of the first listing is over
+    await asyncio.sleep(4 * FAN_OUT)  # the window of the first listing is over
     for number in range(50):
         bench.service.publish_elsewhere(f"n{number}", "x")
 

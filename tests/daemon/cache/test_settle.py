@@ -297,3 +297,21 @@ def test_an_answer_that_was_asked_for_before_the_retraction_was_told_says_nothin
     settle.answered(99.5, 101.0, None, {"i": b"1"})
 
     assert not settle.expects("i", held=False)
+
+
+def test_what_may_have_been_held_up_on_the_way_leaves_the_order_in_doubt() -> None:
+    settle = Settle(fan_out=2.0)
+
+    settle.event("x", A, 100.0, since=95.0, placed=True)
+    settle.event("y", A, 103.0, since=99.0, placed=True)
+
+    assert list(settle.order_ids) == ["x", "y"]
+
+
+def test_of_two_values_that_may_have_passed_each_other_on_the_way_none_stands() -> None:
+    settle = Settle(fan_out=2.0)
+
+    settle.event("x", A, 100.0, since=95.0)
+    settle.event("x", B, 103.0, since=99.0)
+
+    assert settle.unsettled(["x"])

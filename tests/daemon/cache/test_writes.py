@@ -109,7 +109,7 @@ async def test_our_own_publish_told_under_our_name_is_no_other_write(bench: Benc
         bench.service.tell(wire("x", "ours", publisher=KEY.account))
 
     bench.cache._known.link(KEY.account, KEY.service).show((PAYLOADS,))  # else the first that is told is asked for
-    await asyncio.sleep(FAN_OUT)  # the window of the first listing is over
+    await asyncio.sleep(4 * FAN_OUT)  # the window of the first listing is over
     bench.service.between = told
     await bench.cache.writer.publish(KEY, posts("ours"), ids=["x"])
     answer = await bench.read(ids=("x",), format="json")
