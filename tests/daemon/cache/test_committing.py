@@ -7,12 +7,12 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from pubkeep.errors import NotAllowed
+from pubkeep.errors import NotAllowed, NotFound
 from pubkeep.model import EventKind, WireItem
 from pubkeep.questions import Answer, NodeFilter
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY, PUBSUB
-from tests.daemon.cache.stage import Stage, play
+from tests.daemon.cache.stage import QUIET, Stage, play
 
 Begun = Callable[[Bench], Awaitable[object]]
 
@@ -158,3 +158,23 @@ async def test_a_page_that_is_read_before_its_transaction_is_taken_over_is_read_
 
     assert (answer.source, answer.reason) == ("cache", "")
     assert ([row.id for row in answer.page.items], answer.page.index, answer.page.count) == (["c", "d"], 2, 4)
+
+
+def test_what_comes_while_the_rows_of_a_deleted_node_go_is_not_written_behind_that() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+
+        stage.disk.slow = 3.0
+        stage.service.error = NotFound("there is no such node")
+        listed = asyncio.create_task(stage.synchronise())
+        while not stage.cache._known.nodes()[0].committing.locked():
+            await asyncio.sleep(0.01)
+        stage.service.notify(items=(stage.service.item("d", "new"),))
+        await listed
+        await asyncio.sleep(QUIET)
+
+        assert (stage.explained()["state"], await stage.held()) == ("gone", "")
+        await stage.close()
+
+    play(scene)
