@@ -219,9 +219,16 @@ class Lister(Part):
             node.settle.lesson.forget(self._clock.boottime(), node.settle.fan_out)  # they may have moved, too
         report.missing += [item.id for item in news if item.id not in held]
         report.different += [item.id for item in news if item.id in held]
-        if report.repair:
+        if report.repair and news:
+            await self._begun(node, same)
             await self._applier.write(node, same, news)
         return digests
+
+    async def _begun(self, node: Node, same: Valid) -> None:
+        """Until the listing ends the copy is one of no moment: nothing less than a whole list can prove it again."""
+        node.proof = None
+        if node.record.verified_at:
+            await self._applier.save(node, same, verified_at=0)
 
     async def _unproved(self, node: Node, pager: Pager, doubt: str, limit: int, *, quiet: bool) -> Outcome:
         """What was listed stays, but nothing goes and nothing is claimed."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.config import CacheSettings
+from pubkeep.errors import StorageFull
 from pubkeep.model import ItemsQuery
 from pubkeep.sync import fitting
 from pubkeep.sync.catching_up import CONTENTS, HIDDEN_EDIT
@@ -90,6 +91,18 @@ async def test_where_nothing_happened_little_is_asked(large: Bench) -> None:
     asked = await caught_up(large, lambda: None)
 
     assert [query.max_items for query in asked] == [OVERLAP]
+
+
+async def test_a_copy_in_which_a_listing_ended_half_way_is_no_base_for_catching_up(large: Bench) -> None:
+    async def full() -> None:
+        raise StorageFull("the disk is full")
+
+    large.service.publish_elsewhere("new", "1", told=False)
+    large.store.after_applying = full  # the item is written, in which order all stand is not
+    await large.synchronise()
+    large.service.asked.clear()
+
+    assert whole(await caught_up(large, lambda: None))
 
 
 async def test_a_node_of_less_items_than_catch_up_says_is_listed_at_once(large: Bench) -> None:
