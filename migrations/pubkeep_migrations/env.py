@@ -8,8 +8,8 @@ from alembic import context
 from sqlalchemy import Connection, make_url
 
 from pubkeep.config import database_path, load
-from pubkeep.storage.engines import make_room, writer_engine
 from pubkeep.storage.migrate import unchecked
+from pubkeep.storage.sqlite import make_room, writer_engine
 from pubkeep.storage.tables import FTS_TABLES, Base
 
 

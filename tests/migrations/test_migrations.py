@@ -20,8 +20,8 @@ from pubkeep.errors import Failed
 from pubkeep.model import NodeRecord, NodeState
 from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
-from pubkeep.storage.engines import writer_engine
 from pubkeep.storage.migrate import HEAD, unchecked
+from pubkeep.storage.sqlite import writer_engine
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item
 
@@ -134,7 +134,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from sqlalchemy import event
-from pubkeep.storage.engines import make_room, writer_engine
+from pubkeep.storage.sqlite import make_room, writer_engine
 from pubkeep.storage.migrate import migrate
 path, words, left = Path(sys.argv[1]), tuple(sys.argv[2].split()), int(sys.argv[3])
 make_room(path)

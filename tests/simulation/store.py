@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine
 from pubkeep.clock import Clock
 from pubkeep.errors import StorageFull, Unavailable
 from pubkeep.storage.beginning import begin
-from pubkeep.storage.engines import Readers, Writer, our_errors, writer_engine
 from pubkeep.storage.migrate import migrate
+from pubkeep.storage.sqlite import SqliteReaders, SqliteWriter, writer_engine
 from pubkeep.storage.store import Store
+from pubkeep.storage.trouble import our_errors
 from tests.simulation.ledger import Ledger
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class Disk:
         return True
 
 
-class _InlineWriter(Writer):
+class _InlineWriter(SqliteWriter):
     """Does its work at once, between a few turns for others."""
 
     def __init__(self, disk: Disk) -> None:
@@ -123,7 +124,8 @@ class _InlineWriter(Writer):
             await _forever()
         disk.transaction = ""
         try:
-            result = self._transaction(work)
+            with our_errors():
+                result = self._transaction(work)
         except KilledHere:
             self.dead = True
             await _forever()
@@ -140,7 +142,7 @@ class _InlineWriter(Writer):
         self.dead = True
 
 
-class _InlineReaders(Readers):
+class _InlineReaders(SqliteReaders):
     """Reads at once; the questions of a snapshot follow each other without a turn for others."""
 
     def __init__(self, disk: Disk) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from pubkeep.storage import indexing
 from pubkeep.storage.counter import Counter
+from pubkeep.storage.dialects import dialect_of
 from pubkeep.storage.history import first_numbers
 from pubkeep.storage.keys import Keys, held
 from pubkeep.storage.training import Dictionaries, dictionaries
@@ -32,4 +33,10 @@ def begin(connection: Connection, wall: int) -> Beginning:
         wall: the present time in microseconds.
     """
     counter, last = first_numbers(connection, wall)
-    return Beginning(counter, last, indexing.prepare(connection), dictionaries(connection), held(connection))
+    return Beginning(
+        counter,
+        last,
+        indexing.prepare(connection, dialect_of(connection).full_text),
+        dictionaries(connection),
+        held(connection),
+    )

@@ -20,7 +20,7 @@ COLUMNS = (
     "item.tkey, item.node, item.item_id, item.publisher, item.subtype, item.analyser, item.published, item.updated,"
     " item.created, item.stored, item.sequence"
 )
-"""What every one has. Behind it: rank, payload, json."""
+"""What every one has. Behind it: payload, json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,11 @@ class Needs:
 
     payload: bool = False
     document: bool = False
+    namespace: bool = False
+    """Of the payload, which is parsed for it."""
 
     def __or__(self, other: "Needs") -> "Needs":
-        return Needs(self.payload or other.payload, self.document or other.document)
+        return Needs(self.payload or other.payload, self.document or other.document, self.namespace or other.namespace)
 
     @property
     def columns(self) -> str:
@@ -48,8 +50,10 @@ class Needs:
 def needs(condition: Condition) -> Needs:
     """What a condition asks."""
     match condition:
-        case Text() | OneOf(Name.NAMESPACE, _):
+        case Text():
             return Needs(payload=True)
+        case OneOf(Name.NAMESPACE, _):
+            return Needs(payload=True, namespace=True)
         case Parsed() | OneOf(Name.TAG, _):
             return Needs(document=True)
         case All(parts) | AnyOf(parts):
@@ -65,7 +69,7 @@ def needs(condition: Condition) -> Needs:
 
 def needs_of(orders: Sequence[Order]) -> Needs:
     """What an order asks."""
-    return Needs(document=any(not order.name for order in orders))
+    return Needs(any(order.name == "rank" for order in orders), any(not order.name for order in orders))
 
 
 def read(
@@ -73,6 +77,7 @@ def read(
     nodes: Mapping[int, tuple[NodeKey, str]],
     declared: Declared,
     stored: Payloads,
+    needed: Needs,
 ) -> Sortable:
     """A row of COLUMNS and what is behind them.
 
@@ -80,7 +85,7 @@ def read(
         nodes: number -> (key, type).
     """
     tkey, number, item_id, publisher, subtype, analyser, published, updated, created, since, sequence, *rest = row
-    rank, data, document = rest
+    data, document = rest
     xml, text = stored.unpack(data) if data else ("", "")
     key, kind = nodes[number]
     parsed = document_of(document)
@@ -96,7 +101,7 @@ def read(
         publisher,
         kind,
         subtype,
-        payload.namespace(payload.parse(xml)) if xml else "",
+        payload.namespace(payload.parse(xml)) if needed.namespace and xml else "",
         analyser,
         tags_of(parsed),
         dates,
@@ -104,4 +109,4 @@ def read(
         parsed,
         declared.dates(analyser),
     )
-    return Sortable(candidate, tkey, sequence, rank or 0.0, (published, updated, created, since))
+    return Sortable(candidate, tkey, sequence, moments=(published, updated, created, since))

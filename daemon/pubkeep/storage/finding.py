@@ -39,6 +39,7 @@ class Finding:
 
     def __init__(self, readers: Readers, stored: Payloads, clock: Clock) -> None:
         self._readers = readers
+        self._dialect = readers.dialect
         self._stored = stored
         self._clock = clock
 
@@ -56,7 +57,9 @@ class Finding:
         async with self._readers.snapshot() as fetcher:
             scope = await self._scope(fetcher, request.query, accounts)
             sequence, start = await present(fetcher, request.since)
-            walk = Walk(self._clock, self.limits, fetcher, scope, keys, self._stored, marked=not indexing)
+            walk = Walk(
+                self._clock, self.limits, fetcher, self._dialect, scope, keys, self._stored, marked=not indexing
+            )
             if any(order.name == "rank" for order in orders) and not walk.plan.wanted:
                 raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
             if request.since is not None and request.since >= max(start, scope.turned):
@@ -105,7 +108,9 @@ class Finding:
     async def _scope(self, fetcher: Fetcher, query: Condition, accounts: Sequence[str]) -> Scope:
         """Denied and gone nodes are hidden from everybody; their items do not change by that."""
         scope = Scope({}, {})
-        rows = await fetcher.execute_fetchall(_NODES, {"accounts": json.dumps(list(accounts))})
+        rows = await fetcher.execute_fetchall(
+            _NODES.format(self._dialect.texts("accounts")), {"accounts": json.dumps(list(accounts))}
+        )
         for number, account, service, name, kind, hidden, turned, items, nodes in rows:
             key = NodeKey(account, service, name)
             if (left := of_node(query, key, kind)) != NOTHING:
@@ -143,9 +148,10 @@ class Finding:
         found: list[str] = []
         concerned: dict[int, bool] = {}
         behind = request.since
+        sql = _GONE.format(self._dialect.texts("accounts"))
         while True:
             bounds = {"since": behind, "accounts": json.dumps(list(accounts)), "number": TOMBSTONES}
-            rows = await fetcher.execute_fetchall(_GONE, bounds)
+            rows = await fetcher.execute_fetchall(sql, bounds)
             for behind, node, uri, kind in rows:  # noqa: B007 (the last one is where the next rows begin)
                 if node not in concerned:
                     concerned[node] = of_node(request.query, parse_item_uri(uri)[0], kind) != NOTHING
@@ -158,11 +164,11 @@ class Finding:
 _NODES = """
 SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned, items,
        (SELECT count(*) FROM node) FROM node
-WHERE account IN (SELECT value FROM json_each(:accounts))
+WHERE account IN ({})
 """
 _GONE = """
 SELECT sequence, node, uri, type FROM change WHERE sequence > :since AND item_id != ''
-AND account IN (SELECT value FROM json_each(:accounts))
+AND account IN ({})
 ORDER BY sequence LIMIT :number
 """
 

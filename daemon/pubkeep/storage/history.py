@@ -30,7 +30,7 @@ DROPPED = 2000
 _Change, _Gap = tables.ChangeRow, tables.GapRow
 
 _NOW = """
-SELECT max(coalesce((SELECT max(sequence) FROM item), 0), (SELECT max(sequence) FROM change)),
+SELECT (SELECT max(sequence) FROM item), (SELECT max(sequence) FROM change),
        (SELECT sequence FROM change WHERE node = 0),
        EXISTS (SELECT 1 FROM gap WHERE after < :since AND first > :since)
 """
@@ -67,7 +67,8 @@ async def present(fetcher: Fetcher, since: int | None) -> tuple[int, int]:
         CursorTooOld: what changed after `since` cannot be told: that number is not of this database's history. Whether
             it lies before its beginning is the caller's to see.
     """
-    sequence, start, lost = (await fetcher.execute_fetchall(_NOW, {"since": since or 0}))[0]
+    of_items, of_others, start, lost = (await fetcher.execute_fetchall(_NOW, {"since": since or 0}))[0]
+    sequence = max(of_items or 0, of_others)
     if since is not None and since > sequence:
         raise CursorTooOld(f"since {since}: this database is at {sequence} only; read anew")
     if since and lost:

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: MIT
 """The full-text index: the words of each item, and its marks, kept in the transaction that writes the item.
 
-It keeps no text of its own, so it has to be told what it held: that is made again from the item. Where it was made by
-another version of words.py it is emptied, and filled from the newest item to the oldest while everything goes on.
-Everything here runs in the writer's thread.
+What it held of an item is made again from the item. Where it was made by another version of words.py it is emptied, and
+filled from the newest item to the oldest while everything goes on. Everything here runs in the writer's thread.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from pubkeep.query import words
 from pubkeep.query.conditions import Json
 from pubkeep.query.values import MISSING, Missing
 from pubkeep.storage import tables
+from pubkeep.storage.dialect import FullText
 from pubkeep.storage.marks import marks, tags_of
 from pubkeep.storage.payloads import Payloads
 
@@ -25,9 +24,6 @@ VERSION = f"2.{words.VERSION}"
 FILLED = 200
 """Items in one transaction that fills it."""
 
-_DELETE = text("INSERT INTO item_fts(item_fts, rowid, words, marks) VALUES ('delete', :tkey, :words, :marks)")
-_INSERT = text("INSERT INTO item_fts(rowid, words, marks) VALUES (:tkey, :words, :marks)")
-_EMPTY = text("INSERT INTO item_fts(item_fts) VALUES ('delete-all')")
 _Derived, _Item, _Payload = tables.DerivedRow, tables.ItemRow, tables.PayloadRow
 _BEHIND = select(_Derived.behind).where(_Derived.name == NAME)
 _SET_BEHIND = update(_Derived).where(_Derived.name == NAME).values(behind=bindparam("b_behind"))
@@ -54,10 +50,13 @@ class Indexed:
     document: Json | Missing
     text: str
 
-    def row(self) -> dict[str, Any]:
-        """For the full-text table, which splits at spaces."""
-        own = marks(self.node, self.publisher, tags_of(self.document))
-        return {"tkey": self.tkey, "words": " ".join(words.words(self.text)), "marks": " ".join(own)}
+    def words(self) -> list[str]:
+        """Of its text."""
+        return words.words(self.text)
+
+    def marks(self) -> list[str]:
+        """See marks.py."""
+        return marks(self.node, self.publisher, tags_of(self.document))
 
 
 def of_row(row: Any, stored: Payloads) -> Indexed:
@@ -72,13 +71,13 @@ def document_of(stored: str) -> Json | Missing:
     return document if stored else MISSING
 
 
-def prepare(connection: Connection) -> bool:
+def prepare(connection: Connection, index: FullText) -> bool:
     """Empty an index that another version made. Returns whether it is to be filled."""
     row = connection.execute(select(_Derived.version, _Derived.behind).where(_Derived.name == NAME)).first()
     if row is not None and row.version == VERSION:
         return bool(row.behind)
     behind = connection.execute(select(func.max(_Item.number))).scalar() or 0
-    connection.execute(_EMPTY)
+    index.clear(connection)
     if row is None:
         connection.execute(insert(_Derived).values(name=NAME, version=VERSION, behind=behind))
     else:
@@ -91,24 +90,9 @@ def behind(connection: Connection) -> int:
     return connection.execute(_BEHIND).scalar() or 0
 
 
-def fill(connection: Connection, stored: Payloads) -> bool:
+def fill(connection: Connection, index: FullText, stored: Payloads) -> bool:
     """Take in the next items. Returns whether there are more."""
     rows = connection.execute(_NEXT, {"behind": behind(connection)}).all()
-    add(connection, [of_row(row, stored) for row in rows])
+    index.add(connection, [of_row(row, stored) for row in rows])
     connection.execute(_SET_BEHIND, {"b_behind": rows[-1].number - 1 if rows else 0})
     return len(rows) == FILLED
-
-
-def add(connection: Connection, items: Sequence[Indexed]) -> None:
-    """Take in items; FTS5 flushes its memory wherever the rowid goes back, so they come in order."""
-    _many(connection, _INSERT, items)
-
-
-def remove(connection: Connection, items: Sequence[Indexed]) -> None:
-    """Forget items, as they were."""
-    _many(connection, _DELETE, items)
-
-
-def _many(connection: Connection, statement: Any, items: Sequence[Indexed]) -> None:
-    if items:
-        connection.execute(statement, [item.row() for item in sorted(items, key=lambda each: each.tkey)])

@@ -9,6 +9,7 @@ it leads only where they are few, and are sorted.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pubkeep.storage.dialect import Dialect, Expression
 from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keys import Key, Keys, Range, ranges
 from pubkeep.storage.plan import Plan
@@ -30,11 +31,13 @@ class Lead:
     """Whether nothing is left to be decided row by row."""
 
 
-async def lead(fetcher: Fetcher, plan: Plan, keys: Keys, marks: str, *, ranked: bool) -> Lead:
+async def lead(
+    fetcher: Fetcher, dialect: Dialect, plan: Plan, keys: Keys, marks: Expression | None, *, ranked: bool
+) -> Lead:
     """Choose it.
 
     Args:
-        marks: an expression for the nodes in scope; empty where they are too many.
+        marks: an expression for the nodes in scope; None where they are too many.
     """
     usable = [
         (index, found)
@@ -42,41 +45,44 @@ async def lead(fetcher: Fetcher, plan: Plan, keys: Keys, marks: str, *, ranked: 
         if (index := keys.ready(each.path)) and (found := ranges(each, bool(index.dated))) is not None
     ]
     if not all(found for _, found in usable):
-        return Lead(where=["0"])
-    wanted = " AND ".join(filter(None, (plan.wanted, marks)))
+        return Lead(where=["FALSE"])
+    each = [part for part in (plan.wanted, marks) if part is not None]
+    wanted = dialect.full_text.every(each) if each else None
     if usable and not ranked:
         key, found = min(usable, key=lambda each: len(each[1]))
         point = len(found) == 1 and found[0][1] == found[0][0] + b"\0"
         if (point and not wanted) or await _few(fetcher, key, found):
-            made = _by_value(key, found[0][0]) if point else _by_ranges(key, found)
+            made = _by_value(key, found[0][0], dialect) if point else _by_ranges(key, found, dialect)
             made.exact = plan.exact and len(plan.keyed) == 1 and not plan.wanted and not plan.unwanted
             return made
-    made = _by_words(wanted, plan.unwanted) if wanted else Lead()
-    if not wanted:
-        made.where += _without(plan.unwanted, made.parameters)
+    made = _by_words(wanted, dialect) if wanted else Lead()
+    for at, expression in enumerate(plan.unwanted):
+        matching = dialect.full_text.matching(f"unwanted{at}")
+        made.where.append(f"item.tkey NOT IN (SELECT {dialect.full_text.time} FROM item_fts WHERE {matching})")  # noqa: S608
+        made.parameters[f"unwanted{at}"] = expression.text
     made.exact = plan.exact and not plan.keyed
     return made
 
 
 async def _few(fetcher: Fetcher, key: Key, found: Sequence[Range]) -> bool:
     parameters: dict[str, object] = {"number": FEW + 1}
-    sql = f"SELECT count(*) FROM ({_union(key, found, parameters)} LIMIT :number)"  # noqa: S608 (constants only)
+    sql = f"SELECT count(*) FROM ({_union(key, found, parameters)} LIMIT :number) AS few"  # noqa: S608 (constants only)
     number: int = (await fetcher.execute_fetchall(sql, parameters))[0][0]
     return number <= FEW
 
 
-def _by_value(key: Key, value: bytes) -> Lead:
+def _by_value(key: Key, value: bytes, dialect: Dialect) -> Lead:
     return Lead(
-        "item_key CROSS JOIN item ON item.tkey = item_key.tkey",
+        f"item_key {dialect.first} item ON item.tkey = item_key.tkey",
         "item_key.tkey",
         ["item_key.key = :led", "item_key.value = :led_value"],
         {"led": key.number, "led_value": value},
     )
 
 
-def _by_ranges(key: Key, found: Sequence[Range]) -> Lead:
+def _by_ranges(key: Key, found: Sequence[Range], dialect: Dialect) -> Lead:
     made = Lead(time="led.tkey")
-    made.tables = f"({_union(key, found, made.parameters)}) AS led CROSS JOIN item ON item.tkey = led.tkey"
+    made.tables = f"({_union(key, found, made.parameters)}) AS led {dialect.first} item ON item.tkey = led.tkey"
     return made
 
 
@@ -90,18 +96,9 @@ def _union(key: Key, found: Sequence[Range], parameters: dict[str, object]) -> s
     return " UNION ALL ".join(parts)
 
 
-def _by_words(wanted: str, unwanted: Sequence[str]) -> Lead:
-    """The full-text table is walked along its rows, which are the time keys."""
-    made = Lead("item_fts CROSS JOIN item ON item.tkey = item_fts.rowid", "item_fts.rowid")
-    made.where.append("item_fts MATCH :wanted")
-    made.parameters["wanted"] = wanted
-    made.where += _without(unwanted, made.parameters)
+def _by_words(wanted: Expression, dialect: Dialect) -> Lead:
+    index = dialect.full_text
+    made = Lead(f"item_fts {dialect.first} item ON item.tkey = {index.time}", index.time)
+    made.where.append(index.matching("wanted"))
+    made.parameters["wanted"] = index.wanted(wanted)
     return made
-
-
-def _without(unwanted: Sequence[str], parameters: dict[str, object]) -> list[str]:
-    parameters |= {f"unwanted{at}": expression for at, expression in enumerate(unwanted)}
-    return [
-        f"item.tkey NOT IN (SELECT rowid FROM item_fts WHERE item_fts MATCH :unwanted{at})"  # noqa: S608
-        for at in range(len(unwanted))
-    ]

@@ -11,11 +11,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from pubkeep.errors import Failed
-from pubkeep.storage.engines import make_private, make_room, use_wal
+from pubkeep.storage.sqlite import make_private, make_room, use_wal
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ def stored_revision(connection: Connection) -> str | None:
     if not tables:
         return None
     if "alembic_version" not in tables or (len(tables) > 1 and not {"item", "node"} <= tables):
-        raise Failed("the database: it belongs to another program; choose another file with [storage] path")
+        raise Failed("the database: it belongs to another program; choose another one with [storage]")
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
@@ -50,26 +54,45 @@ def migrate(engine: Engine, path: Path) -> bool:
         _settle(engine, path)
         copy.unlink(missing_ok=True)
         return False
-    from alembic import command  # heavy: an ordinary start needs none of it
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", "pubkeep_migrations:")
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise Failed(
-            f"the database: a newer version of this program wrote it (revision {found}, this one knows {HEAD}); "
-            "upgrade the program, or choose another file with [storage] path"
-        )
+    refuse_newer(found)
     _settle(engine, path)
     if found is not None:
         _copy(engine, copy)
-    log.info("the database is %s", "created" if found is None else f"migrated from {found} to {HEAD}")
     with unchecked(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        upgrade(connection, found)
     return True
+
+
+def refuse_newer(found: str | None) -> None:
+    """Raises:
+    Failed: this revision is none that the program knows.
+    """
+    from alembic.script import ScriptDirectory  # heavy: an ordinary start needs none of it
+
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise Failed(
+            f"the database: a newer version of this program wrote it (revision {found}, this one knows {HEAD}); "
+            "upgrade the program, or choose another database with [storage]"
+        )
+
+
+def upgrade(connection: Connection, found: str | None) -> None:
+    """Bring it to the newest revision, in the transaction of this connection."""
+    from alembic import command
+
+    log.info("the database is %s", "created" if found is None else f"migrated from {found} to {HEAD}")
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "pubkeep_migrations:")
+    return config
 
 
 @contextmanager

@@ -5,10 +5,11 @@ Whatever is not exact is decided by the query's own meaning (query/matching.py),
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pubkeep.query.conditions import All, Any, Condition, Dated, Moment, Name, Not, OneOf, Parsed, Term, Text
+from pubkeep.storage.dialect import Dialect, Expression, FullText
 from pubkeep.storage.marks import of_publisher, of_tag
 
 _COLUMNS = {
@@ -28,9 +29,9 @@ _DATES = {
 class Plan:
     """How a database finds the items."""
 
-    wanted: str = ""
-    """A full-text expression that all of them match; empty: any text."""
-    unwanted: list[str] = field(default_factory=list)
+    wanted: Expression | None = None
+    """A full-text expression that all of them match."""
+    unwanted: list[Expression] = field(default_factory=list)
     """Full-text expressions that none of them matches."""
     where: list[str] = field(default_factory=list)
     """Conditions on columns."""
@@ -40,82 +41,88 @@ class Plan:
     exact: bool = True
     """Whether all this, `keyed` included, matches all that was asked."""
 
+    def forbid(self, expressions: Iterable[Expression]) -> None:
+        """None of them matches these; where that is not sure, it is left to be decided row by row."""
+        for expression in expressions:
+            if expression.sure:
+                self.unwanted.append(expression)
+            else:
+                self.exact = False
 
-def plan(condition: Condition, *, marked: bool) -> Plan:
+
+def plan(condition: Condition, dialect: Dialect, *, marked: bool) -> Plan:
     """Find the items of a condition of which the nodes have had their part (query/scope.py).
 
     Args:
         marked: all items have their marks in the index (marks.py).
     """
     made = Plan()
-    wanted: list[str] = []
+    index = dialect.full_text
+    wanted: list[Expression] = []
     for part in condition.parts if isinstance(condition, All) else (condition,):
-        if (expression := _text(part, marked)) is not None:
+        if (expression := _text(part, index, marked)) is not None:
             wanted.append(expression)
         elif isinstance(part, Text):
-            wanted += [_group(group) for group in part.groups]
-            made.unwanted += [_term(term) for term in part.unwanted]
-        elif isinstance(part, Not) and (expression := _text(part.part, marked)) is not None:
-            made.unwanted.append(expression)
+            wanted += [_group(group, index) for group in part.groups]
+            made.forbid(_term(term, index) for term in part.unwanted)
+        elif isinstance(part, Not) and (expression := _text(part.part, index, marked)) is not None:
+            made.forbid([expression])
         elif isinstance(part, Parsed):
             made.keyed.append(part)
-        elif (sql := _where(part, made.parameters)) is not None:
+        elif (sql := _where(part, dialect, made.parameters)) is not None:
             made.where.append(sql)
         else:
             made.exact = False
-    made.wanted = " AND ".join(wanted)
+    if wanted:
+        made.wanted = index.every(wanted)
+    if wanted or made.unwanted:
+        made.exact &= index.exact
     return made
 
 
-def _text(condition: Condition, marked: bool) -> str | None:
+def _text(condition: Condition, index: FullText, marked: bool) -> Expression | None:
     """A condition on nothing but words and marks that stand there, as one full-text expression."""
     match condition:
         case OneOf(Name.TAG, values) if marked and values:
-            return any_mark([of_tag(value) for value in values])
+            return index.either([index.mark(of_tag(value)) for value in values])
         case OneOf(Name.PUBLISHER, values) if marked and values and "" not in values:
-            return any_mark([of_publisher(value) for value in values])
+            return index.either([index.mark(of_publisher(value)) for value in values])
         case Text(groups, ()) if groups:
-            return "(" + " AND ".join(map(_group, groups)) + ")"
+            return index.every([_group(group, index) for group in groups])
         case All(parts) | Any(parts) if parts:
-            expressions = [_text(part, marked) for part in parts]
-            if None not in expressions:
-                return "(" + (" AND " if isinstance(condition, All) else " OR ").join(map(str, expressions)) + ")"
+            expressions = [each for part in parts if (each := _text(part, index, marked)) is not None]
+            if len(expressions) == len(parts):
+                return index.every(expressions) if isinstance(condition, All) else index.either(expressions)
     return None
 
 
-def _group(terms: tuple[Term, ...]) -> str:
-    return "(" + " OR ".join(map(_term, terms)) + ")"
+def _group(terms: tuple[Term, ...], index: FullText) -> Expression:
+    return index.either([_term(term, index) for term in terms])
 
 
-def _term(term: Term) -> str:
-    """Words have nothing but letters and digits in them: nothing of the index's own syntax can be reached."""
-    return 'words : "' + " ".join(term.words) + '"' + " *" * term.prefix
+def _term(term: Term, index: FullText) -> Expression:
+    return index.term(term.words, prefix=term.prefix)
 
 
-def any_mark(marks: Sequence[str]) -> str:
-    """A full-text expression for items with one of these marks."""
-    return "(" + " OR ".join(f'marks : "{mark}"' for mark in marks) + ")"
-
-
-def _where(condition: Condition, parameters: dict[str, object]) -> str | None:
+def _where(condition: Condition, dialect: Dialect, parameters: dict[str, object]) -> str | None:
     """The condition as SQL, just that; None where there is none."""
     match condition:
         case OneOf(name, values) if name in _COLUMNS:
-            among = _bound(parameters, json.dumps(values))
-            return f"{_COLUMNS[name]} IN (SELECT value FROM json_each({among}))"  # noqa: S608 (constants only)
+            among = dialect.texts(_bound(parameters, json.dumps(values)))
+            return f"{_COLUMNS[name]} IN ({among})"
         case Dated(moment, after, before):
             column = _DATES[moment]
-            ends = [f"{column} >= {_bound(parameters, after)}"] if after is not None else []
-            ends += [f"{column} < {_bound(parameters, before)}"] if before is not None else []
+            ends = [f"{column} >= :{_bound(parameters, after)}"] if after is not None else []
+            ends += [f"{column} < :{_bound(parameters, before)}"] if before is not None else []
             return "(" + " AND ".join([f"{column} != 0", *ends]) + ")"
         case Not(part):
-            inner = _where(part, parameters)
+            inner = _where(part, dialect, parameters)
             return None if inner is None else f"NOT ({inner})"
         case All(parts) | Any(parts):
-            found = [_where(part, parameters) for part in parts]
+            found = [_where(part, dialect, parameters) for part in parts]
             if None in found:
                 return None
-            word, empty = (" AND ", "1") if isinstance(condition, All) else (" OR ", "0")
+            word, empty = (" AND ", "TRUE") if isinstance(condition, All) else (" OR ", "FALSE")
             return "(" + (word.join(map(str, found)) or empty) + ")"
     return None
 
@@ -123,4 +130,4 @@ def _where(condition: Condition, parameters: dict[str, object]) -> str | None:
 def _bound(parameters: dict[str, object], value: object) -> str:
     name = f"q{len(parameters)}"
     parameters[name] = value
-    return f":{name}"
+    return name

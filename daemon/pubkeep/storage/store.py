@@ -18,12 +18,12 @@ from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, No
 from pubkeep.query.declared import Declared
 from pubkeep.storage import indexing, keys, tables, training
 from pubkeep.storage.beginning import Beginning, begin
-from pubkeep.storage.engines import Readers, Writer, make_room, our_errors, writer_engine
+from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.finding import Finding
 from pubkeep.storage.history import History, drop_old, take_over
 from pubkeep.storage.learnt import Learnt
-from pubkeep.storage.migrate import migrate
 from pubkeep.storage.payloads import Payloads
+from pubkeep.storage.place import prepare
 from pubkeep.storage.reading import Reading
 from pubkeep.storage.writing import Item, ItemChanges, Node, node_values
 
@@ -38,7 +38,7 @@ FILL_AGAIN = 30.0
 
 
 class Store(Learnt, Reading, Finding, History):
-    """All that is kept, in one SQLite file."""
+    """All that is kept, in one database."""
 
     def __init__(
         self, writer: Writer, readers: Readers, found: Beginning, clock: Clock, changes_days: int = 30
@@ -58,21 +58,18 @@ class Store(Learnt, Reading, Finding, History):
         self._later(self._drop_old(changes_days * DAY))
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock, changes_days: int = 30) -> "Store":
+    async def open(cls, place: Path | str, clock: Clock, changes_days: int = 30) -> "Store":
         """Open the database, creating or migrating it.
 
         Args:
+            place: a file, or the URL of a database (config.py).
             changes_days: so long it is remembered what is gone.
 
         Raises:
             StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
         """
-        with our_errors():
-            make_room(path)
-            writer = Writer(writer_engine(path))
-        readers = Readers(path)
+        writer, readers = await prepare(place)
         try:
-            await writer.call(lambda engine: migrate(engine, path))
             found = await writer.run(lambda connection: begin(connection, clock.wall()))
             await readers.open()
         except BaseException:
@@ -293,7 +290,9 @@ class Store(Learnt, Reading, Finding, History):
         log.info("the words of all items are indexed anew; until that is done, a search may not find the older ones")
         while True:
             try:
-                if not await self._write("fill index", lambda c: indexing.fill(c, self._stored)):
+                if not await self._write(
+                    "fill index", lambda c: indexing.fill(c, self._readers.dialect.full_text, self._stored)
+                ):
                     break
             except PubkeepError as error:
                 log.warning("the database: its words could not be indexed: %s", error)

@@ -27,7 +27,7 @@ SAMPLES = 2000
 SAMPLE_BYTES = 8 * 1024 * 1024
 """Of them, packed, at most."""
 
-_SAMPLES = "SELECT data FROM payload WHERE item IN (SELECT value FROM json_each(:numbers))"
+_SAMPLES = "SELECT data FROM payload WHERE item IN ({})"
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ async def trained(readers: Readers, known: Dictionaries, items: int) -> bytes:
         items: the number of the newest item.
     """
     numbers = [max(1, items * at // SAMPLES) for at in range(1, SAMPLES + 1)]
-    rows = await readers.fetch(_SAMPLES, {"numbers": json.dumps(numbers)})
+    rows = await readers.fetch(_SAMPLES.format(readers.dialect.numbers("numbers")), {"numbers": json.dumps(numbers)})
     packed, size = list[bytes](), 0
     for (data,) in rows:
         size += len(data)

@@ -12,16 +12,18 @@ from pubkeep.errors import LimitExceeded
 from pubkeep.model import NodeKey
 from pubkeep.query.conditions import All, Condition
 from pubkeep.query.matching import matches
+from pubkeep.query.relevance import relevance, terms
 from pubkeep.query.values import Missing, at
 from pubkeep.questions import Format
 from pubkeep.slices import Slices
 from pubkeep.storage import candidates, sorting
+from pubkeep.storage.dialect import Dialect, Expression
 from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keys import Key, Keys
 from pubkeep.storage.leading import Lead, lead
 from pubkeep.storage.marks import of_node
 from pubkeep.storage.payloads import Payloads
-from pubkeep.storage.plan import Plan, any_mark, plan
+from pubkeep.storage.plan import Plan, plan
 from pubkeep.storage.sorting import TOP, Order, Place, Sortable
 
 MANY_NODES = 50
@@ -79,11 +81,11 @@ class Scope:
         """All that any of them has left, to see what it asks."""
         return All(tuple(self.left.values()))
 
-    @property
-    def marks(self) -> str:
-        """A full-text expression for them where they are few of many; else empty."""
+    def marks(self, dialect: Dialect) -> Expression | None:
+        """A full-text expression for them where they are few of many."""
         restricts = self.others and 0 < len(self.left) <= MANY_NODES
-        return any_mark([of_node(number) for number in self.left]) if restricts else ""
+        index = dialect.full_text
+        return index.either([index.mark(of_node(number)) for number in self.left]) if restricts else None
 
     @property
     def numbers(self) -> str:
@@ -99,6 +101,7 @@ class Walk:
         clock: Clock,
         limits: Limits,
         fetcher: Fetcher,
+        dialect: Dialect,
         scope: Scope,
         keys: Keys,
         stored: Payloads,
@@ -111,6 +114,8 @@ class Walk:
         self._stored = stored
         self._keys = keys
         self.fetcher = fetcher
+        self._dialect = dialect
+        self._among = f"item.node IN ({dialect.numbers('nodes')})"
         self._limits = limits
         self.scope = scope
         self.unfinished: tuple[int, Place] | None = None
@@ -119,8 +124,8 @@ class Walk:
         self._slices = Slices()
         self._until = clock.boottime() + limits.seconds
         rest, self._alike = scope.rest()
-        self.plan: Plan = plan(rest, marked=marked)
-        self._marks = scope.marks if marked else ""
+        self.plan: Plan = plan(rest, dialect, marked=marked)
+        self._marks = scope.marks(dialect) if marked else None
 
     async def along(self, number: int, start: int | None, *, newest: bool) -> list[tuple[int, Place]]:
         """The time keys of so many items that match, in their order."""
@@ -138,9 +143,11 @@ class Walk:
         if key and not (self.plan.wanted or self.plan.keyed) and self.scope.items > self._limits.few_sorted:
             return await self._along_key(key, orders, number, after)
         found: list[tuple[Place, int]] = []
+        wanted = terms(self.scope.all_left)
         async for item in self._matching(
             None, self._limits.many, candidates.needs_of(orders), newest=True, ranked=ranked
         ):
+            item.rank = -relevance(wanted, item.candidate.words) if ranked else 0.0
             found.append((sorting.place(orders, item), -item.tkey))
             if key and len(found) > self._limits.few_sorted:
                 return await self._along_key(key, orders, number, after)
@@ -188,7 +195,7 @@ class Walk:
         """Items that match and have something at a declared place, in the order of that, until the time is over."""
         exact = self.plan.exact and self._alike and not (self.plan.wanted or self.plan.unwanted or self.plan.keyed)
         needs = candidates.Needs() if exact else candidates.needs(self.scope.all_left)
-        sql = _by_value_sql(self.plan, needs, descending=descending)
+        sql = self._by_value_sql(needs, descending=descending)
         number = number if exact else self._limits.few
         value, tkey = bound
         if value is None:
@@ -198,7 +205,7 @@ class Walk:
             parameters = {**fixed, "value": value, "bound": tkey, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for *row, value in rows:
-                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
                 tkey = item.tkey
                 if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item, value
@@ -214,19 +221,19 @@ class Walk:
     async def changed(self, since: Mapping[str, object]) -> list[tuple[Sortable, bool]]:
         """Items of the nodes in scope that changed, oldest change first, and whether they match now."""
         needs = candidates.needs(self.scope.all_left)
-        sql = f"SELECT {candidates.COLUMNS}, 0, {needs.columns} FROM item{needs.joins} WHERE {_AMONG}"  # noqa: S608
+        sql = f"SELECT {candidates.COLUMNS}, {needs.columns} FROM item{needs.joins} WHERE {self._among}"  # noqa: S608
         sql += " AND item.sequence > :since ORDER BY item.sequence LIMIT :number"
         rows = await self.fetcher.execute_fetchall(sql, {"nodes": self.scope.numbers, **since})
         found = []
         for row in rows:
-            item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
+            item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
             found.append((item, matches(self.scope.left[row[1]], item.candidate)))
             await self._slices.pause()
         return found
 
     async def rows(self, tkeys: Sequence[int], form: Format) -> Sequence[Sequence[Any]]:
         """What frontends see, in this order."""
-        sql = select_rows(form, "item.tkey IN (SELECT value FROM json_each(:tkeys))")
+        sql = select_rows(form, f"item.tkey IN ({self._dialect.numbers('tkeys')})")
         rows = await self.fetcher.execute_fetchall(sql, {"tkeys": json.dumps(list(tkeys))})
         by_key = {row[-1]: row for row in rows}
         return [by_key[tkey] for tkey in tkeys]
@@ -237,10 +244,10 @@ class Walk:
         """Items that match, along the time key, until the time is over."""
         if not self.scope.left:
             return
-        led = await lead(self.fetcher, self.plan, self._keys, self._marks, ranked=ranked)
+        led = await lead(self.fetcher, self._dialect, self.plan, self._keys, self._marks, ranked=ranked)
         exact = led.exact and self._alike
         needs = more if exact else candidates.needs(self.scope.all_left) | more
-        sql = _candidates(led, self.plan, needs, newest=newest, ranked=ranked)
+        sql = self._candidates(led, needs, newest=newest)
         bound = (TOP if newest else -1) if start is None else start
         number = number if exact else self._limits.few
         fixed = {"nodes": self.scope.numbers, **led.parameters, **self.plan.parameters}
@@ -248,7 +255,7 @@ class Walk:
             parameters = {**fixed, "bound": bound, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for place, row in enumerate(rows):
-                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
                 bound = item.tkey
                 if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item
@@ -262,30 +269,24 @@ class Walk:
             number = self._limits.many
             await asyncio.sleep(0)
 
+    def _candidates(self, led: Lead, needs: candidates.Needs, *, newest: bool) -> str:
+        where = [self._among, f"{led.time} {'<' if newest else '>'} :bound", *led.where, *self.plan.where]
+        order = f"{led.time} {'DESC' if newest else ''}"
+        return (
+            f"SELECT {candidates.COLUMNS}, {needs.columns} FROM {led.tables}{needs.joins}"  # noqa: S608 (constants only)
+            f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :number"
+        )
 
-_AMONG = "item.node IN (SELECT value FROM json_each(:nodes))"
-
-
-def _candidates(led: Lead, made: Plan, needs: candidates.Needs, *, newest: bool, ranked: bool) -> str:
-    rank = "bm25(item_fts, 1.0, 0.0)" if ranked else "0"  # marks say nothing of how well it fits
-    where = " AND ".join([_AMONG, f"{led.time} {'<' if newest else '>'} :bound", *led.where, *made.where])
-    order = f"{led.time} {'DESC' if newest else ''}"
-    return (
-        f"SELECT {candidates.COLUMNS}, {rank}, {needs.columns} FROM {led.tables}{needs.joins}"  # noqa: S608 (constants only)
-        f" WHERE {where} ORDER BY {order} LIMIT :number"
-    )
-
-
-def _by_value_sql(made: Plan, needs: candidates.Needs, *, descending: bool) -> str:
-    behind = "<" if descending else ">"
-    where = ["item_key.key = :led", f"item_key.value {behind}= :value", _AMONG, *made.where]
-    where.append(f"(item_key.value {behind} :value OR item_key.tkey < :bound)")
-    order = f"item_key.value {'DESC' if descending else ''}, item_key.tkey DESC"
-    return (
-        f"SELECT {candidates.COLUMNS}, 0, {needs.columns}, item_key.value"  # noqa: S608 (constants only)
-        f" FROM item_key CROSS JOIN item ON item.tkey = item_key.tkey{needs.joins}"
-        f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :number"
-    )
+    def _by_value_sql(self, needs: candidates.Needs, *, descending: bool) -> str:
+        behind = "<" if descending else ">"
+        where = ["item_key.key = :led", f"item_key.value {behind}= :value", self._among, *self.plan.where]
+        where.append(f"(item_key.value {behind} :value OR item_key.tkey < :bound)")
+        order = f"item_key.value {'DESC' if descending else ''}, item_key.tkey DESC"
+        return (
+            f"SELECT {candidates.COLUMNS}, {needs.columns}, item_key.value"  # noqa: S608 (constants only)
+            f" FROM item_key {self._dialect.first} item ON item.tkey = item_key.tkey{needs.joins}"
+            f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :number"
+        )
 
 
 def select_rows(form: Format, where: str) -> str:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete,
 
 from pubkeep.errors import Conflict
 from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
-from pubkeep.storage import indexing, keys, tables
+from pubkeep.storage import dialects, indexing, keys, tables
 from pubkeep.storage.counter import Counter
+from pubkeep.storage.dialect import Dialect
 from pubkeep.storage.indexing import Indexed
 from pubkeep.storage.keys import Keys
 from pubkeep.storage.payloads import Payloads
@@ -40,10 +41,13 @@ TKEY_BITS = 20
 EARLIEST, DAY = 631_152_000, 86_400
 """1990: dates before, or after tomorrow, say nothing about the order of items (seconds)."""
 
-_LAST_TKEYS = text(
-    "SELECT value, (SELECT max(tkey) FROM item WHERE tkey >= value << :bits AND tkey < (value + 1) << :bits)"
-    " FROM json_each(:seconds)"
-).bindparams(bits=TKEY_BITS)
+_LAST_TKEYS = {
+    each: text(
+        f"SELECT value, (SELECT max(tkey) FROM item WHERE tkey >= value << {TKEY_BITS}"  # noqa: S608 (constants only)
+        f" AND tkey < (value + 1) << {TKEY_BITS}) FROM ({each.numbers('seconds')}) AS seconds"
+    )
+    for each in (dialects.SQLITE, dialects.POSTGRESQL)
+}
 # Built once: for a single event building them takes longer than running them.
 _HELD = select(
     *(Item.c.item_id, Item.c.number, Item.c.digest, Item.c.publisher, Item.c.tkey, Item.c.stored),
@@ -108,8 +112,10 @@ class ItemChanges:
     """That an item is gone is said no more, since it is back, and it is not shown, since the node is hidden."""
     _next_tkeys: dict[int, int] = field(default_factory=dict)
     _before: Any = field(init=False)
+    _dialect: Dialect = field(init=False)
 
     def __post_init__(self) -> None:
+        self._dialect = dialects.dialect_of(self.connection)
         self._before = self.connection.execute(_COUNTERS, {"number": self.node.number}).first()
         if self._before is None:
             raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
@@ -174,7 +180,7 @@ class ItemChanges:
             self._unsaid = True
         self._many(_CHANGE_ITEM, changed)
         self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_data" in row])
-        indexing.add(self.connection, [each for each in indexed if each.tkey not in late])
+        self._dialect.full_text.add(self.connection, [each for each in indexed if each.tkey not in late])
         keys.add(self.connection, self.keys, indexed)
         self._many(_MOVE, moved)
         self.added += len(new)
@@ -256,7 +262,7 @@ class ItemChanges:
         for part in _parts([row.number for row in rows]):
             old = self.connection.execute(_OLD, {"some": part}).all()
             there = [(row.number, indexing.of_row(row, self.stored)) for row in old]
-            indexing.remove(self.connection, [each for number, each in there if number > behind])
+            self._dialect.full_text.remove(self.connection, [each for number, each in there if number > behind])
             keys.remove(self.connection, self.keys, [each for _, each in there])
 
     def _no_tombstones(self, ids: Sequence[str]) -> int:
@@ -296,7 +302,9 @@ class ItemChanges:
 
     def _reserve(self, seconds: set[int]) -> None:
         """Look up the next free keys of these seconds, in one question."""
-        rows = self.connection.execute(_LAST_TKEYS, {"seconds": json.dumps(list(seconds.difference(self._next_tkeys)))})
+        rows = self.connection.execute(
+            _LAST_TKEYS[self._dialect], {"seconds": json.dumps(list(seconds.difference(self._next_tkeys)))}
+        )
         for second, last in rows:
             self._next_tkeys[second] = last + 1 if last is not None else second << TKEY_BITS
 

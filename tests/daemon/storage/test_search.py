@@ -18,6 +18,7 @@ from pubkeep.query import typed
 from pubkeep.query.conditions import Name, OneOf
 from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
+from pubkeep.storage.dialects import SQLITE
 from pubkeep.storage.engines import READERS
 from pubkeep.storage.plan import plan
 from pubkeep.storage.store import Store
@@ -234,9 +235,9 @@ def test_whatever_is_typed_the_database_understands_it() -> None:
     @given(st.lists(_SYNTAX, max_size=14).map("".join))
     @settings(max_examples=200, deadline=None)
     def understood(text: str) -> None:
-        made = plan(typed.text(text), marked=True)
-        for expression in filter(None, (made.wanted, *made.unwanted)):
-            database.execute("SELECT rowid FROM item_fts WHERE item_fts MATCH ?", (expression,)).fetchall()
+        made = plan(typed.text(text), SQLITE, marked=True)
+        for each in filter(None, (made.wanted, *made.unwanted)):
+            database.execute("SELECT rowid FROM item_fts WHERE item_fts MATCH ?", (each.text,)).fetchall()
 
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute("CREATE VIRTUAL TABLE item_fts USING fts5(words, marks, content='', tokenize='ascii')")

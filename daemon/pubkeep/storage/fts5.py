@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""SQLite: the full-text index is FTS5, whose rows are walked along their rowid, the time key, without sorting.
+
+It keeps no text of its own, so it has to be told what it held. It is given words and splits at spaces only.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from pubkeep.storage.dialect import Expression
+from pubkeep.storage.indexing import Indexed
+
+_REMOVE = text("INSERT INTO item_fts(item_fts, rowid, words, marks) VALUES ('delete', :tkey, :words, :marks)")
+_ADD = text("INSERT INTO item_fts(rowid, words, marks) VALUES (:tkey, :words, :marks)")
+_CLEAR = text("INSERT INTO item_fts(item_fts) VALUES ('delete-all')")
+
+
+class Fts5:
+    """See dialect.FullText. Words have nothing but letters and digits in them: none is read as syntax."""
+
+    exact = True
+    time = "item_fts.rowid"
+
+    def term(self, words: Sequence[str], *, prefix: bool) -> Expression:
+        """See dialect.FullText."""
+        return Expression('words : "' + " ".join(words) + '"' + " *" * prefix)
+
+    def mark(self, mark: str) -> Expression:
+        """See dialect.FullText."""
+        return Expression(f'marks : "{mark}"')
+
+    def every(self, parts: Sequence[Expression]) -> Expression:
+        """See dialect.FullText."""
+        return Expression("(" + " AND ".join(part.text for part in parts) + ")")
+
+    def either(self, parts: Sequence[Expression]) -> Expression:
+        """See dialect.FullText."""
+        return Expression("(" + " OR ".join(part.text for part in parts) + ")")
+
+    def wanted(self, expression: Expression) -> str:
+        """See dialect.FullText."""
+        return expression.text
+
+    def matching(self, parameter: str) -> str:
+        """See dialect.FullText."""
+        return f"item_fts MATCH :{parameter}"
+
+    def add(self, connection: Connection, items: Sequence[Indexed]) -> None:
+        """See dialect.FullText."""
+        self._many(connection, _ADD, items)
+
+    def remove(self, connection: Connection, items: Sequence[Indexed]) -> None:
+        """See dialect.FullText."""
+        self._many(connection, _REMOVE, items)
+
+    def clear(self, connection: Connection) -> None:
+        """See dialect.FullText."""
+        connection.execute(_CLEAR)
+
+    def _many(self, connection: Connection, statement: Any, items: Sequence[Indexed]) -> None:
+        """In the order of the time key: FTS5 flushes its memory wherever the rowid goes back."""
+        each = sorted(items, key=lambda item: item.tkey)
+        rows = [{"tkey": i.tkey, "words": " ".join(i.words()), "marks": " ".join(i.marks())} for i in each]
+        if rows:
+            connection.execute(statement, rows)
+
+
+class Sqlite:
+    """See dialect.Dialect."""
+
+    full_text = Fts5()
+    first = "CROSS JOIN"
+
+    def numbers(self, parameter: str) -> str:
+        """See dialect.Dialect."""
+        return f"SELECT value FROM json_each(:{parameter})"  # noqa: S608 (constants only)
+
+    texts = numbers

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""PostgreSQL, through asyncpg.
+
+The writer has an event loop of its own in its thread, so that a transaction is one hop here, too, and what it computes
+(words, compression) holds up nobody. Its connection keeps a lock as long as it lives: one daemon at a time writes.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from pubkeep.storage.dialects import POSTGRESQL
+from pubkeep.storage.engines import READERS, Fetcher, WriterThread
+from pubkeep.storage.migrate import HEAD, refuse_newer, stored_revision, upgrade
+from pubkeep.storage.trouble import our_errors
+
+T = TypeVar("T")
+
+CONNECTING = 5.0
+"""Seconds to connect."""
+ANSWERING = 15.0
+"""Seconds for one statement."""
+WAITING = 10_000
+"""Milliseconds to wait for another daemon that ends."""
+LOCK = 0x7075626B65657000
+"""Number of the lock: "pubkeep"."""
+
+
+def engine(url: URL, *, answering: float | None = ANSWERING, read_only: bool = False, **options: Any) -> AsyncEngine:
+    """Connects when it is first used."""
+    settings = {"application_name": "pubkeep", "jit": "off", "lock_timeout": str(WAITING)}
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+    arguments = {"timeout": CONNECTING, "command_timeout": answering, "server_settings": settings}
+    return create_async_engine(url, connect_args=arguments, **options)
+
+
+def _alone(engine: AsyncEngine) -> None:
+    """Each of its connections takes the lock, or waits for it."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT pg_advisory_lock({LOCK})")
+        cursor.close()
+        connection.commit()
+
+
+class PostgresWriter:
+    """See engines.Writer."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._thread = WriterThread()
+        self._loop = asyncio.new_event_loop()
+        self._engine = engine(url, pool_size=1, max_overflow=0)
+        _alone(self._engine)
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """See engines.Writer."""
+        return await self._thread.do(lambda: self._loop.run_until_complete(self._transaction(work)))
+
+    async def _transaction(self, work: Callable[[Connection], T]) -> T:
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+        except (OSError, DBAPIError) as error:
+            if isinstance(error, OSError) or error.connection_invalidated:  # what came of it is not known
+                await self._engine.dispose()
+            raise
+
+    async def migrate(self) -> None:
+        """Create the database, or bring it to the newest revision, in one transaction."""
+
+        async def work() -> None:
+            patient = engine(self._url, answering=None, poolclass=NullPool)
+            _alone(patient)
+            async with patient.begin() as connection:
+                await connection.run_sync(_migrate)
+
+        await self._thread.do(lambda: self._loop.run_until_complete(work()))
+
+    async def close(self) -> None:
+        """See engines.Writer."""
+        try:
+            await self._thread.do(lambda: self._loop.run_until_complete(self._engine.dispose()))
+        finally:
+            self._loop.close()
+            self._thread.end()
+
+    abandon = close
+
+
+def _migrate(connection: Connection) -> None:
+    found = stored_revision(connection)
+    if found != HEAD:
+        refuse_newer(found)
+        upgrade(connection, found)
+
+
+@lru_cache(maxsize=512)
+def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
+    """A question with its parameters by number, and their names."""
+    names: list[str] = []
+
+    def numbered(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    return re.sub(r"(?<![:\w]):(\w+)", numbered, sql), tuple(names)
+
+
+class _Reader:
+    """A connection for reading, made anew where it was lost."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._driver: Any = None
+
+    async def execute_fetchall(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
+        """See engines.Fetcher."""
+        text, names = _positional(sql)
+        rows: Sequence[Any] = await self._driver.fetch(text, *[(parameters or {})[name] for name in names])
+        return rows
+
+    async def first(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
+        """The first question after a while: the server may have gone and come back meanwhile."""
+        if self._driver is not None:
+            try:
+                return await self.execute_fetchall(sql, parameters)
+            except Exception:
+                if not self._driver.is_closed():
+                    raise
+        await self.connect()
+        return await self.execute_fetchall(sql, parameters)
+
+    async def connect(self) -> None:
+        """Connect anew."""
+        pooled = await self._engine.raw_connection()
+        pooled.detach()  # it is ours from now on
+        self._driver = pooled.driver_connection
+
+    async def close(self) -> None:
+        """End it."""
+        if self._driver is not None:
+            await self._driver.close(timeout=CONNECTING)
+
+
+class PostgresReaders:
+    """See engines.Readers."""
+
+    dialect = POSTGRESQL
+
+    def __init__(self, url: URL) -> None:
+        self._engine = engine(url, read_only=True, pool_size=READERS + 1)
+        self._each = [_Reader(self._engine) for _ in range(READERS)]
+        self._free: asyncio.LifoQueue[_Reader] = asyncio.LifoQueue()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """See engines.Readers."""
+        return self._engine
+
+    async def open(self) -> None:
+        """See engines.Readers."""
+        for reader in self._each:
+            with our_errors():
+                await reader.connect()
+            self._free.put_nowait(reader)
+
+    async def fetch(self, sql: str, parameters: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
+        """See engines.Readers."""
+        reader = await self._free.get()
+        try:
+            with our_errors():
+                return await reader.first(sql, parameters)
+        finally:
+            self._free.put_nowait(reader)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Fetcher]:
+        """See engines.Readers."""
+        reader = await self._free.get()
+        try:
+            with our_errors():
+                try:
+                    await reader.first("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    yield reader
+                finally:
+                    await reader.execute_fetchall("COMMIT")
+        finally:
+            self._free.put_nowait(reader)
+
+    async def close(self) -> None:
+        """See engines.Readers."""
+        for reader in self._each:
+            with suppress(OSError):
+                await reader.close()
+        await self._engine.dispose()

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""SQLite: the file, and its connections."""
+
+import asyncio
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from pubkeep.storage.dialects import SQLITE
+from pubkeep.storage.engines import READERS, Fetcher, WriterThread
+from pubkeep.storage.trouble import our_errors
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT = 10_000
+"""Milliseconds to wait for another process that writes."""
+
+
+def make_room(path: Path) -> None:
+    """The folder, 0700, and an empty file, 0600, where there is none: SQLite would make it readable to others.
+
+    A folder that is there keeps its mode: it may be `/tmp`, or a home.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    os.fchmod(descriptor, 0o600)  # whatever the umask took away
+    os.close(descriptor)
+
+
+def make_private(path: Path) -> None:
+    """The files 0600, those that SQLite keeps beside the database too (new ones take its mode)."""
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        with suppress(FileNotFoundError):
+            if file.stat().st_uid == os.getuid():
+                file.chmod(0o600)
+
+
+def writer_engine(path: Path) -> Engine:
+    """A synchronous engine of one connection, whose transactions begin IMMEDIATE.
+
+    With the driver's own transaction control a crash in the middle of a migration leaves a database
+    that fails for ever, since it commits before each DDL statement. Connecting changes nothing in the
+    file: whose it is is not known yet.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_TIMEOUT / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT}",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "cache_size=-16384",
+            "journal_size_limit=16777216",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging; SQLite does not wait by itself for another process that does the same."""
+    for attempt in range(BUSY_TIMEOUT // 20, -1, -1):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not attempt:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+class SqliteWriter:
+    """See engines.Writer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._thread = WriterThread()
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """See engines.Writer."""
+        return await self._thread.do(lambda: self._transaction(work))
+
+    async def call(self, work: Callable[[Engine], T]) -> T:
+        """Run `work` in the writer's thread, outside a transaction."""
+        return await self._thread.do(lambda: work(self._engine))
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    async def close(self) -> None:
+        """See engines.Writer. SQLite notes what it learnt for its planner."""
+
+        def finish(engine: Engine) -> None:
+            try:
+                with engine.begin() as connection:
+                    connection.exec_driver_sql("PRAGMA analysis_limit=400")
+                    connection.exec_driver_sql("PRAGMA optimize")
+            except DBAPIError as error:  # a full disk: nothing that is held hangs on it
+                log.info("the database: its statistics were not renewed: %s", error.orig)
+            finally:
+                engine.dispose()
+
+        try:
+            await self.call(finish)
+        finally:
+            self._thread.end()
+
+    async def abandon(self) -> None:
+        """See engines.Writer."""
+        await self.call(lambda engine: engine.dispose())
+        self._thread.end()
+
+
+class SqliteReaders:
+    """See engines.Readers. A read is one hop (`execute_fetchall` of the pool's driver connections)."""
+
+    dialect = SQLITE
+
+    def __init__(self, path: Path) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=str(path)),
+            pool_size=READERS + 1,
+            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT / 1000},
+        )
+        event.listen(self._engine.sync_engine, "connect", self._connected)
+        self._checked_out: list[AsyncConnection] = []
+        self._free: asyncio.LifoQueue[Fetcher] = asyncio.LifoQueue()
+
+    @staticmethod
+    def _connected(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "query_only=1", "cache_size=-8192"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """For rare questions through the ORM."""
+        return self._engine
+
+    async def open(self) -> None:
+        """See engines.Readers. The connections are checked out for good."""
+        with our_errors():
+            for _ in range(READERS):
+                connection = await self._engine.connect()
+                self._checked_out.append(connection)
+                raw = await connection.get_raw_connection()
+                self._free.put_nowait(raw.driver_connection)  # type: ignore[arg-type]
+
+    async def fetch(self, sql: str, parameters: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
+        """All rows of one question."""
+        driver = await self._free.get()
+        try:
+            with our_errors():
+                return await driver.execute_fetchall(sql, parameters)
+        finally:
+            self._free.put_nowait(driver)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Fetcher]:
+        """A connection on which several questions see the same moment."""
+        driver = await self._free.get()
+        try:
+            with our_errors():
+                try:
+                    await driver.execute_fetchall("BEGIN")  # begins even where the waiting for it is cancelled
+                    yield driver
+                finally:
+                    await driver.execute_fetchall("COMMIT")
+        finally:
+            self._free.put_nowait(driver)
+
+    async def close(self) -> None:
+        """End all connections."""
+        for connection in self._checked_out:
+            await connection.close()
+        await self._engine.dispose()
