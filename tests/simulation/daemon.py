@@ -10,6 +10,7 @@ from pubkeep.analysers.blog import ANALYSER, parse
 from pubkeep.analysers.registry import Registry
 from pubkeep.cache.cache import Cache
 from pubkeep.config import CacheSettings
+from pubkeep.errors import StorageFull, Unavailable
 from pubkeep.model import NodeChange
 from pubkeep.sync.jobs import Jobs
 from tests.simulation.loop import VirtualClock
@@ -91,7 +92,14 @@ class Daemon:
         return result
 
     async def _add(self, jid: str) -> None:
-        await self.store.add_account(jid, "x", uid=0, enabled=True, host="", port=0, tls="required")
+        """Somebody adds it, and again where it could not be stored."""
+        while True:
+            try:
+                await self.store.add_account(jid, "x", uid=0, enabled=True, host="", port=0, tls="required")
+            except (StorageFull, Unavailable):
+                await asyncio.sleep(0.5)
+            else:
+                return
 
     def has(self, jid: str) -> bool:
         """Whether it is an account now."""
