@@ -40,6 +40,7 @@ class Finding:
     def __init__(self, readers: Readers, stored: Payloads, clock: Clock) -> None:
         self._readers = readers
         self._dialect = readers.dialect
+        self._of_accounts = readers.dialect.among_texts("account", "accounts")
         self._stored = stored
         self._clock = clock
 
@@ -108,9 +109,7 @@ class Finding:
     async def _scope(self, fetcher: Fetcher, query: Condition, accounts: Sequence[str]) -> Scope:
         """Denied and gone nodes are hidden from everybody; their items do not change by that."""
         scope = Scope({}, {})
-        rows = await fetcher.execute_fetchall(
-            _NODES.format(self._dialect.texts("accounts")), {"accounts": json.dumps(list(accounts))}
-        )
+        rows = await fetcher.execute_fetchall(_NODES + self._of_accounts, {"accounts": json.dumps(list(accounts))})
         for number, account, service, name, kind, hidden, turned, items, nodes in rows:
             key = NodeKey(account, service, name)
             if (left := of_node(query, key, kind)) != NOTHING:
@@ -148,7 +147,7 @@ class Finding:
         found: list[str] = []
         concerned: dict[int, bool] = {}
         behind = request.since
-        sql = _GONE.format(self._dialect.texts("accounts"))
+        sql = _GONE.format(self._of_accounts)
         while True:
             bounds = {"since": behind, "accounts": json.dumps(list(accounts)), "number": TOMBSTONES}
             rows = await fetcher.execute_fetchall(sql, bounds)
@@ -164,12 +163,10 @@ class Finding:
 _NODES = """
 SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned, items,
        (SELECT count(*) FROM node) FROM node
-WHERE account IN ({})
-"""
+WHERE """
 _GONE = """
 SELECT sequence, node, uri, type FROM change WHERE sequence > :since AND item_id != ''
-AND account IN ({})
-ORDER BY sequence LIMIT :number
+AND {} ORDER BY sequence LIMIT :number
 """
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -30,6 +30,9 @@ ANSWERING = 15.0
 """Seconds for one statement."""
 WAITING = 10_000
 """Milliseconds to wait for another daemon that ends."""
+LOOK_AGAIN = 4
+"""After 4, 16, 64... transactions its planner looks at the tables: autovacuum comes too late for a first
+synchronisation, and a plan for an empty table reads all of it."""
 LOCK = 0x7075626B65657000
 """Number of the lock: "pubkeep"."""
 
@@ -39,6 +42,8 @@ def engine(url: URL, *, answering: float | None = ANSWERING, read_only: bool = F
     settings = {"application_name": "pubkeep", "jit": "off", "lock_timeout": str(WAITING)}
     if read_only:
         settings["default_transaction_read_only"] = "on"
+    else:  # a plan that was made for empty tables reads all of them when they are full
+        settings["plan_cache_mode"] = "force_custom_plan"
     arguments = {"timeout": CONNECTING, "command_timeout": answering, "server_settings": settings}
     return create_async_engine(url, connect_args=arguments, **options)
 
@@ -63,6 +68,7 @@ class PostgresWriter:
         self._loop = asyncio.new_event_loop()
         self._engine = engine(url, pool_size=1, max_overflow=0)
         _alone(self._engine)
+        self._transactions, self._look_again = 0, LOOK_AGAIN
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """See engines.Writer."""
@@ -71,7 +77,12 @@ class PostgresWriter:
     async def _transaction(self, work: Callable[[Connection], T]) -> T:
         try:
             async with self._engine.begin() as connection:
-                return await connection.run_sync(work)
+                done = await connection.run_sync(work)
+                self._transactions += 1
+                if self._transactions == self._look_again:
+                    self._look_again *= LOOK_AGAIN
+                    await connection.execute(text("ANALYZE item, payload, item_fts, item_key, change, node"))
+                return done
         except (OSError, DBAPIError) as error:
             if isinstance(error, OSError) or error.connection_invalidated:  # what came of it is not known
                 await self._engine.dispose()
@@ -128,8 +139,8 @@ class _Reader:
 
     async def execute_fetchall(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
         """See engines.Fetcher."""
-        text, names = _positional(sql)
-        rows: Sequence[Any] = await self._driver.fetch(text, *[(parameters or {})[name] for name in names])
+        question, names = _positional(sql)
+        rows: Sequence[Any] = await self._driver.fetch(question, *[(parameters or {})[name] for name in names])
         return rows
 
     async def first(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
@@ -146,8 +157,8 @@ class _Reader:
     async def connect(self) -> None:
         """Connect anew."""
         pooled = await self._engine.raw_connection()
-        pooled.detach()  # it is ours from now on
         self._driver = pooled.driver_connection
+        pooled.detach()  # it is ours from now on
 
     async def close(self) -> None:
         """End it."""

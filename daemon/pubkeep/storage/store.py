@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pubkeep.clock import Clock
@@ -105,11 +104,10 @@ class Store(Learnt, Reading, Finding, History):
 
         def work(connection: Connection) -> Account:
             values = {"jid": jid, "resource": resource, "uid": uid, "enabled": int(enabled)}
+            if connection.execute(select(tables.AccountRow.number).where(tables.AccountRow.jid == jid)).first():
+                raise Conflict(f"{jid}: this account is there already")
             statement = insert(tables.AccountRow).values(**values, host=host, port=port, tls=tls)
-            try:
-                key = connection.execute(statement).inserted_primary_key
-            except IntegrityError:
-                raise Conflict(f"{jid}: this account is there already") from None
+            key = connection.execute(statement).inserted_primary_key
             assert key is not None
             return Account(key[0], jid, resource, uid, enabled, host, port, tls)
 

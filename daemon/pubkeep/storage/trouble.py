@@ -15,6 +15,7 @@ from pubkeep.errors import Failed, PubkeepError, StorageFull, Unavailable, Unkno
 log = logging.getLogger(__name__)
 
 _FULL = "the database: the disk is full; make room, nothing that is held is lost"
+_NO_VALUE = "the database: a number is too large, or a text has half a character; it is not stored"
 _REMOVED = "the database: the account or the node that this belongs to was removed meanwhile"
 _AWAY = "the database: its server cannot be reached, or is stopping; what is asked is tried again as soon as it is back"
 
@@ -30,7 +31,7 @@ def our_errors() -> Iterator[None]:
         original = error.orig if isinstance(error, DBAPIError) else error
         raise _translated(original or error) from error
     except (OverflowError, UnicodeEncodeError) as error:  # a parser may give any number, and half a surrogate pair
-        raise Failed("the database: a number is too large, or a text has half a character; it is not stored") from error
+        raise Failed(_NO_VALUE) from error
 
 
 def _of_libraries() -> tuple[type[Exception], ...]:
@@ -87,6 +88,8 @@ def _of_postgresql(state: str) -> PubkeepError | None:
                 "the database: its server refuses the user or the password; a password stands in ~/.pgpass or is set "
                 "as PGPASSWORD"
             )
+        case ("22", _):
+            return Failed(_NO_VALUE)
         case ("3D", _):
             return Unavailable("the database: its server has no database of this name; create it (createdb)")
         case (_, "25006") | (_, "42501"):

@@ -100,6 +100,10 @@ class Postgresql:
         """See dialect.Dialect."""
         return f"SELECT CAST(value AS bigint) AS value FROM json_array_elements_text(CAST(:{parameter} AS json))"  # noqa: S608
 
-    def texts(self, parameter: str) -> str:
+    def among_numbers(self, column: str, parameter: str) -> str:
+        """See dialect.Dialect. A comparison with an array is looked up in an index, a subquery need not be."""
+        return f"{column} = ANY(ARRAY({self.numbers(parameter)}))"
+
+    def among_texts(self, column: str, parameter: str) -> str:
         """See dialect.Dialect."""
-        return f"SELECT value FROM json_array_elements_text(CAST(:{parameter} AS json))"  # noqa: S608
+        return f"{column} = ANY(ARRAY(SELECT value FROM json_array_elements_text(CAST(:{parameter} AS json))))"  # noqa: S608

@@ -115,7 +115,7 @@ class Walk:
         self._keys = keys
         self.fetcher = fetcher
         self._dialect = dialect
-        self._among = f"item.node IN ({dialect.numbers('nodes')})"
+        self._among = dialect.among_numbers("item.node", "nodes")
         self._limits = limits
         self.scope = scope
         self.unfinished: tuple[int, Place] | None = None
@@ -233,7 +233,7 @@ class Walk:
 
     async def rows(self, tkeys: Sequence[int], form: Format) -> Sequence[Sequence[Any]]:
         """What frontends see, in this order."""
-        sql = select_rows(form, f"item.tkey IN ({self._dialect.numbers('tkeys')})")
+        sql = select_rows(form, self._dialect.among_numbers("item.tkey", "tkeys"))
         rows = await self.fetcher.execute_fetchall(sql, {"tkeys": json.dumps(list(tkeys))})
         by_key = {row[-1]: row for row in rows}
         return [by_key[tkey] for tkey in tkeys]
