@@ -106,7 +106,7 @@ def load(mock: Any, parameters: dict[str, Any]) -> None:
     codes = _codes(jid)
     given = {
         "Version": "mock",
-        "ApiVersion": dbus.UInt32(4),
+        "ApiVersion": dbus.UInt32(5),
         "Jid": jid,
         "Enabled": True,
         "Kind": "synchronise",

@@ -12,6 +12,8 @@ from pubkeep_bridge.service.errors import full_name
 
 CHANGE = {"type": "s"}
 EXTRA = {"stored": "x", "sequence": "t", "subtype": "s", "error": "s"}
+FOUND = {"snippet": "as", "rank": "d"}
+"""Beside them, of a search."""
 NODE = {
     "account": "s",
     "service": "s",
@@ -79,8 +81,10 @@ RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"}
 
 
 def variants(values: Mapping[str, object], types: Mapping[str, str]) -> dict[str, Any]:
-    """A mapping as a{sv}."""
-    return {key: Variant(types[key], value) for key, value in values.items()}
+    """A mapping as a{sv}; a tuple is an array."""
+    return {
+        key: Variant(types[key], list(value) if isinstance(value, tuple) else value) for key, value in values.items()
+    }
 
 
 def items(rows: Iterable[ItemRow]) -> list[list[Any]]:
@@ -99,7 +103,7 @@ def items(rows: Iterable[ItemRow]) -> list[list[Any]]:
             row.publisher,
             row.xml,
             row.json,
-            variants(row.extra, EXTRA) if row.extra else {},
+            variants(row.extra, EXTRA | FOUND) if row.extra else {},
         ]
         for row in rows
     ]

@@ -120,6 +120,8 @@ class Walk:
         self.scope = scope
         self.unfinished: tuple[int, Place] | None = None
         """Behind which item it did not come; None: it came to the end, or had enough."""
+        self.ranks: dict[int, float] = {}
+        """Time key -> rank, where the order asks for it."""
         self._clock = clock
         self._slices = Slices()
         self._until = clock.boottime() + limits.seconds
@@ -149,6 +151,8 @@ class Walk:
         ):
             item.rank = -relevance(wanted, item.candidate.words) if ranked else 0.0
             found.append((sorting.place(orders, item), -item.tkey))
+            if ranked:
+                self.ranks[item.tkey] = item.rank
             if key and len(found) > self._limits.few_sorted:
                 return await self._along_key(key, orders, number, after)
             if len(found) > self._limits.sorted:
@@ -231,9 +235,13 @@ class Walk:
             await self._slices.pause()
         return found
 
-    async def rows(self, tkeys: Sequence[int], form: Format) -> Sequence[Sequence[Any]]:
-        """What frontends see, in this order."""
-        sql = select_rows(form, self._dialect.among_numbers("item.tkey", "tkeys"))
+    async def rows(self, tkeys: Sequence[int], form: Format, *, texts: bool) -> Sequence[Sequence[Any]]:
+        """What frontends see, in this order.
+
+        Args:
+            texts: the payload is read for its text, whatever the format.
+        """
+        sql = select_rows(form, self._dialect.among_numbers("item.tkey", "tkeys"), texts=texts)
         rows = await self.fetcher.execute_fetchall(sql, {"tkeys": json.dumps(list(tkeys))})
         by_key = {row[-1]: row for row in rows}
         return [by_key[tkey] for tkey in tkeys]
@@ -289,11 +297,12 @@ class Walk:
         )
 
 
-def select_rows(form: Format, where: str) -> str:
+def select_rows(form: Format, where: str, *, texts: bool = False) -> str:
     """Rows as `_row` takes them; `tkey` last."""
-    xml = "payload.data" if form in ("xml", "both") else "''"
+    packed = texts or form in ("xml", "both")
+    xml = "payload.data" if packed else "''"
     parsed = "item.json" if form in ("json", "both") else "''"
-    join = " JOIN payload ON payload.item = item.number" if form in ("xml", "both") else ""
+    join = " JOIN payload ON payload.item = item.number" if packed else ""
     return (
         "SELECT item.node, item.item_id, item.title, item.published, item.updated, item.publisher,"  # noqa: S608
         f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.tkey FROM item{join}"
