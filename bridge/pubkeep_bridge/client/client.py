@@ -163,6 +163,7 @@ class Pubkeep:
         format: Format | None = None,
         extra: bool | None = None,
         max_bytes: int | None = None,
+        tag: str | None = None,
     ) -> SearchAnswer:
         """Items of all accounts, newest first. Never asks the network.
 
@@ -173,9 +174,14 @@ class Pubkeep:
             limit: so many (default 50); `cursor` of the answer goes on after them.
             since: only what changed after this sequence number: the live view. Search once; then, on each `watch`
                 event, again with the last answer's `sequence`.
+            extra: fill `extra` of the items; `snippet` and `rank` of it say why they were found.
+            tag: a newer search with the same tag ends this one.
+
+        Raises:
+            Cancelled: it was ended so.
         """
         given = {"limit": limit, "cursor": cursor, "since": since, "format": format, "extra": extra}
-        options = wire.options(given | {"order_by": order_by, "max_bytes": max_bytes})
+        options = wire.options(given | {"order_by": order_by, "max_bytes": max_bytes, "tag": tag})
         found, removed, meta = await self.call(ROOT, "Cache", "Search", "sa{sv}", query, options)
         return SearchAnswer(values.items(found), removed, wire.plain(meta))
 
