@@ -29,7 +29,7 @@ from pubkeep.storage.sorting import TOP, Order, Place, Sortable
 MANY_NODES = 50
 """More of them are looked at one by one, not looked up by their marks."""
 AT_ONCE = 25
-"""Rows looked at before others may get a turn."""
+"""Rows looked at before others may get a turn, where no payloads are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class Walk:
             parameters = {**fixed, "value": value, "bound": tkey, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for *row, value in rows:
-                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
                 tkey = item.tkey
                 if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item, value
@@ -230,7 +230,7 @@ class Walk:
         rows = await self.fetcher.execute_fetchall(sql, {"nodes": self.scope.numbers, **since})
         found = []
         for row in rows:
-            item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
+            item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
             found.append((item, matches(self.scope.left[row[1]], item.candidate)))
             await self._slices.pause()
         return found
@@ -263,11 +263,11 @@ class Walk:
             parameters = {**fixed, "bound": bound, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for place, row in enumerate(rows):
-                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
                 bound = item.tkey
                 if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item
-                if place % AT_ONCE == 0:
+                if needs.payload or place % AT_ONCE == 0:
                     await self._slices.pause()
             if len(rows) < number:
                 return
