@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Searches over a real bus, of a real store that takes its time."""
+"""Searches over a real bus, of a real store that takes its time; and in a terminal."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from pubkeep.model import Parsed
 from pubkeep.storage.engines import READERS
 from pubkeep.storage.store import Store
 from pubkeep.storage.walking import Limits
 from pubkeep_bridge.bus import Bus, Variant
+from pubkeep_bridge.cli.render import width
 from pubkeep_bridge.client import Pubkeep, SearchAnswer, connect
 from pubkeep_bridge.client.errors import Cancelled, NotReady, PubkeepError
 from pubkeep_bridge.contract import BUS_NAME, ROOT
@@ -24,16 +30,17 @@ from tests.daemon.storage.conftest import KEY, item, opened
 
 pytestmark = pytest.mark.dbus
 ITEMS = 3000
+PROGRAM = str(Path(sys.executable).with_name("pubkeep"))
 EVERYTHING = '{"not": {"namespaces": ["urn:x"]}}'
 """No index helps, and nothing matches."""
 
 
 class Served:
-    """The interface Cache over a store, and how many rows were looked at one by one."""
+    """The interface Cache over a store, and how many searches go on, and were asked for."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
         self.objects = Objects(bus, ROOT)
-        self.searching = 0
+        self.searching = self.asked = 0
         self._store = store
         gate = Gate()
         accounts = SimpleNamespace(jids=lambda: [KEY.account])
@@ -42,10 +49,14 @@ class Served:
 
     async def search(self, *arguments: Any) -> Any:
         self.searching += 1
+        self.asked += 1
         try:
             return await self._store.search(*arguments)
         finally:
             self.searching -= 1
+
+    async def export(self, *arguments: Any) -> AsyncGenerator[Any, None]:
+        yield await self.search(*arguments)
 
     async def several(self, number: int) -> None:
         """Wait until so many searches go on."""
@@ -66,7 +77,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def served(private_bus: str, store: Store) -> AsyncIterator[Served]:
-    bus = await Bus.connect(private_bus)
+    bus = await Bus.connect(private_bus, fds=True)
     await bus.request_name(BUS_NAME)
     served = Served(bus, store)
     yield served
@@ -151,3 +162,151 @@ async def test_snippets_and_ranks_cross_the_bus(pubkeep: Pubkeep) -> None:
     assert all(isinstance(each.extra["rank"], float) for each in found.items)
     with pytest.raises(PubkeepError, match="option 'tag'"):
         await pubkeep.call(ROOT, "Cache", "Search", "sa{sv}", "onions", {"tag": Variant("u", 3)})
+
+
+async def in_terminal(bus: str, *words: str, **environ: str) -> tuple[int, str]:
+    """Exit status of `pubkeep`, and what a terminal was sent."""
+    ours, theirs = os.openpty()
+    given = {"DBUS_SESSION_BUS_ADDRESS": bus, "TERM": "xterm", "COLUMNS": "60", "PAGER": "tee", **environ}
+    unset = ("NO_COLOR", "LESS")
+    clean = {key: value for key, value in os.environ.items() if key not in unset}
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, *words, env=clean | given, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    reading = asyncio.create_task(asyncio.to_thread(_all_of, ours))
+    return await process.wait(), (await reading).replace("\r\n", "\n")
+
+
+def _all_of(terminal: int) -> str:
+    found = b""
+    try:
+        while part := os.read(terminal, 65536):
+            found += part
+    except OSError:
+        pass  # the other end is closed
+    os.close(terminal)
+    return found.decode()
+
+
+def shown(output: str) -> int:
+    """Items in it."""
+    return output.count(" urn:xmpp:microblog:0 i")
+
+
+async def test_in_a_terminal_it_goes_on_as_far_as_somebody_reads(
+    private_bus: str, served: Served, store: Store, tmp_path: Path
+) -> None:
+    store.limits = Limits()
+
+    status, output = await in_terminal(private_bus, "search", PAGER=f"tee {tmp_path / 'seen'}")
+
+    assert (status, shown(output), shown((tmp_path / "seen").read_text())) == (0, ITEMS, ITEMS)
+    assert output.splitlines()[-1].startswith(f"{ITEMS} found in ")
+    assert "found in" not in (tmp_path / "seen").read_text()
+
+
+async def test_whoever_looks_at_the_first_screen_only_has_little_fetched(
+    private_bus: str, served: Served, store: Store
+) -> None:
+    store.limits = Limits()
+
+    status, output = await in_terminal(private_bus, "search", PAGER="sh -c 'head -n 10; sleep 1'")
+
+    assert (status, shown(output)) == (0, 5)
+    assert "found in" not in output
+    assert served.asked * 100 < ITEMS / 2
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "items", "asked"),
+    [
+        (["--limit", "250"], {}, 250, 3),
+        (["--no-pager"], {}, 20, 1),
+        ([], {"PAGER": ""}, 20, 1),
+        ([], {"PAGER": "cat"}, 20, 1),
+        ([], {"TERM": "dumb"}, 20, 1),
+        (["--all"], {"PAGER": "no-such-program"}, ITEMS, 30),
+        (["--limit", "3"], {"PAGER": "no-such-program"}, 3, 1),
+    ],
+)
+async def test_it_shows_as_many_as_are_asked_for(
+    private_bus: str, served: Served, store: Store, words: list[str], environ: dict[str, str], items: int, asked: int
+) -> None:
+    store.limits = Limits()
+
+    status, output = await in_terminal(private_bus, "search", *words, **environ)
+
+    assert (status, shown(output), served.asked) == (0, items, asked)
+    assert ("there are more: --all, or --cursor" in output) == (items < ITEMS)
+
+
+async def test_what_was_found_is_highlighted_and_broken_into_lines(
+    private_bus: str, served: Served, store: Store
+) -> None:
+    store.limits = Limits()
+    (node,) = await store.nodes(KEY.account)
+    await store.apply(node, [item("long", f"{'春' * 40} leek {'and so on ' * 20}")])
+
+    _, output = await in_terminal(private_bus, "search", "leek")
+    _, plain = await in_terminal(private_bus, "search", "leek", NO_COLOR="1")
+
+    assert "\x1b[1;31mleek\x1b[0m" in output
+    assert "\x1b" not in plain
+    snippet = plain.splitlines()[2:-1]
+    assert len(snippet) > 3
+    assert all(line.startswith("    ") and width(line) <= 60 for line in snippet)
+    assert "".join(snippet).replace(" ", "").count("春leek") == 1
+
+
+async def test_nothing_from_the_network_is_obeyed_wherever_it_is_shown(
+    private_bus: str, served: Served, store: Store
+) -> None:
+    store.limits = Limits()
+    (node,) = await store.nodes(KEY.account)
+    evil = "leek \u009b31m \u202e \x07"
+    made = replace(item("e\x1b[2J", evil), parsed=Parsed(json.dumps({"x": evil}, ensure_ascii=False), "", evil, evil))
+    await store.apply(node, [made])
+
+    for words in (
+        ["search", "leek"],
+        ["search", "leek", "--json"],
+        ["export", "leek"],
+        ["export", "leek", "--no-pager"],
+    ):
+        status, output = await in_terminal(private_bus, *words, NO_COLOR="1")
+        assert (status, "leek" in output) == (0, True)
+        assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(output), words
+
+
+async def test_the_live_view_of_a_script(private_bus: str, served: Served, store: Store) -> None:
+    async def search(*words: str) -> tuple[int, str]:
+        return await in_terminal(private_bus, "search", "onions", "--no-pager", *words)
+
+    store.limits = Limits()
+    (node,) = await store.nodes(KEY.account)
+    since = json.loads((await search("--json"))[1])["meta"]["sequence"]
+
+    assert (await search("--since", str(since)))[0] == 3
+    await store.apply(node, [item("new", "onions")], removals=["i1"])
+    status, output = await search("--since", str(since))
+
+    assert (status, " urn:xmpp:microblog:0 new" in output) == (0, True)
+    assert "gone  xmpp://alice@localhost/pubsub.localhost?;node=urn%3Axmpp%3Amicroblog%3A0;item=i1\n" in output
+    assert "too much changed since then: this is everything anew" in (await search("--since", "1"))[1]
+
+
+async def test_pages_that_take_too_long_are_gone_on_with(private_bus: str, served: Served, store: Store) -> None:
+    store.limits = Limits(seconds=0.0, few=10, many=10)
+
+    status, output = await in_terminal(
+        private_bus,
+        "search",
+        "--query",
+        '{"not": {"parsed": {"path": "/title", "op": "!=", "value": "i100"}}}',
+        "--limit",
+        "1",
+    )
+
+    assert (status, shown(output)) == (0, 1)
+    assert served.asked > 100
