@@ -14,7 +14,7 @@ from pubkeep.query.words import MAX_WORDS, is_unparted, joins, places, words
 
 WIDTH = 200
 """Characters of a snippet, without its ellipses. A longer phrase is not marked."""
-RUN = 2000
+RUN = 1000
 """Characters without any space or punctuation that nobody reads: they are passed over, with what stands beside them."""
 LONG = 40
 """Characters of a word that may be cut."""
@@ -34,15 +34,22 @@ class Looked:
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self.terms = tuple(dict.fromkeys(terms))
-        self._first = {term.words[0] for term in self.terms}
-        self._prefixes = tuple(term.words[0] for term in self.terms if term.prefix and len(term.words) == 1)
+        self._first: dict[str, list[int]] = {}
+        self._begun: dict[str, list[int]] = {}
+        """Those of one word that may go on."""
+        for number, term in enumerate(self.terms):
+            begun = term.prefix and len(term.words) == 1
+            (self._begun if begun else self._first).setdefault(term.words[0], []).append(number)
+        self._lengths = sorted({len(word) for word in self._begun})
 
     def at(self, found: Sequence[str], start: int) -> list[int]:
         """Numbers of the terms that stand at a place of a text (matching.py says the same of a whole text)."""
         word = found[start]
-        if word not in self._first and not word.startswith(self._prefixes):
-            return []
-        return [number for number, term in enumerate(self.terms) if _stands(term, found, start)]
+        here = [n for n in self._first.get(word, ()) if _stands(self.terms[n], found, start)]
+        for length in self._lengths:
+            if length <= len(word):
+                here += self._begun.get(word[:length], ())
+        return here
 
 
 def terms(condition: Condition) -> list[Term]:
