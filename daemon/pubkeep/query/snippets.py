@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pubkeep.query.conditions import All, Any, Condition, Term, Text
+from pubkeep.query.conditions import Term
 from pubkeep.query.words import MAX_WORDS, is_unparted, joins, places, words
 
 WIDTH = 200
@@ -50,17 +50,6 @@ class Looked:
             if length <= len(word):
                 here += self._begun.get(word[:length], ())
         return here
-
-
-def terms(condition: Condition) -> list[Term]:
-    """What a condition looks for in texts; not what it wants absent."""
-    match condition:
-        case Text(groups):
-            return [term for group in groups for term in group]
-        case All(parts) | Any(parts):
-            return [term for part in parts for term in terms(part)]
-        case _:
-            return []
 
 
 def snippet(text: str, looked: Looked) -> Pieces:

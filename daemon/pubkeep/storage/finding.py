@@ -14,9 +14,9 @@ from typing import Any
 from pubkeep.clock import Clock
 from pubkeep.errors import InvalidArgs
 from pubkeep.model import ItemRow, NodeKey
-from pubkeep.query.conditions import All, Condition
+from pubkeep.query.conditions import All, Condition, terms
 from pubkeep.query.scope import NOTHING, of_node
-from pubkeep.query.snippets import Looked, Pieces, better, terms
+from pubkeep.query.snippets import Looked, Pieces, better
 from pubkeep.questions import Format, SearchRequest, SearchResult
 from pubkeep.slices import Slices
 from pubkeep.storage import sorting

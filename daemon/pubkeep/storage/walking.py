@@ -10,9 +10,9 @@ from typing import Any
 from pubkeep.clock import Clock
 from pubkeep.errors import LimitExceeded
 from pubkeep.model import NodeKey
-from pubkeep.query.conditions import All, Condition
+from pubkeep.query.conditions import All, Condition, terms
 from pubkeep.query.matching import matches
-from pubkeep.query.relevance import relevance, terms
+from pubkeep.query.relevance import relevance
 from pubkeep.query.values import Missing, at
 from pubkeep.questions import Format
 from pubkeep.slices import Slices

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from pubkeep.model import NodeKey
 from pubkeep.query import typed
-from pubkeep.query.conditions import Text
+from pubkeep.query.conditions import Text, terms
 from pubkeep.query.document import read
 from pubkeep.query.matching import Candidate, matches
-from pubkeep.query.snippets import ELLIPSIS, RUN, WIDTH, Looked, Pieces, better, snippet, terms
+from pubkeep.query.snippets import ELLIPSIS, RUN, WIDTH, Looked, Pieces, better, snippet
 from pubkeep.query.words import MAX_WORDS, places, words
 
 KEY = NodeKey("alice@localhost", "pubsub.localhost", "urn:xmpp:microblog:0")
