@@ -114,7 +114,7 @@ class _InlineWriter(Writer):
         self.disk = disk
         self.dead = False
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         disk = self.disk
         await _turns(disk.turns())
         if disk.slow:

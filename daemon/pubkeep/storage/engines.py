@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from pubkeep.errors import Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
+from pubkeep.errors import Damaged, Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def _translated(error: BaseException) -> PubkeepError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable("the database: another program keeps it locked; close that program and try again")
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return Failed("the database: the file is damaged or not a database of this program; move it away")
+        return Damaged("the database: its file is damaged; it is set aside and built anew, try again in a moment")
     if name.startswith("SQLITE_IOERR"):
         return Failed("the database: the disk reports an error; the system's log says more")
     if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
@@ -148,9 +148,13 @@ class Writer:
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, "pubkeep-writer")
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` inside a transaction; it is committed when this returns, rolled back where it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
+    async def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
+        """Run `work` inside a transaction; it is committed when this returns, rolled back where it raises.
+
+        Args:
+            durable: it survives a power cut, too; others may be lost then, the last ones first.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work, durable)
 
     async def call(self, work: Callable[[Engine], T]) -> T:
         """Run `work` in the writer's thread, outside a transaction."""
@@ -161,9 +165,19 @@ class Writer:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, guarded)
 
-    def _transaction(self, work: Callable[[Connection], T]) -> T:
-        with our_errors(), self._engine.begin() as connection:
+    def _transaction(self, work: Callable[[Connection], T], durable: bool = False) -> T:
+        with our_errors(), self._durably() if durable else nullcontext(), self._engine.begin() as connection:
             return work(connection)
+
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        """What is committed within is on the disk; the level cannot be changed inside a transaction."""
+        with closing(self._engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA synchronous=FULL")
+            try:
+                yield
+            finally:
+                raw.cursor().execute("PRAGMA synchronous=NORMAL")
 
     async def close(self) -> None:
         """Let SQLite note what it learnt for its planner, and end the thread."""

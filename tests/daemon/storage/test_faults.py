@@ -130,14 +130,6 @@ async def test_a_file_of_another_program_is_refused_untouched(tmp_path: Path) ->
     assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
 
 
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "noise.db"
-    path.write_bytes(b"this is no database" * 1000)
-
-    with pytest.raises(Failed, match="damaged"):
-        await Store.open(path, Clock())
-
-
 async def test_what_belongs_to_an_account_that_was_removed_meanwhile_is_refused_and_no_fault(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
