@@ -49,9 +49,10 @@ class Gate:
         self._core, self.state, self.message = core, "ready", ""
         self._open.set()
 
-    def fail(self, message: str) -> None:
-        """The backend cannot come up now; another attempt follows."""
-        self.message = message
+    def shut(self, message: str) -> None:
+        """The backend cannot come up now, or is taken down; another attempt follows."""
+        self._open.clear()
+        self._core, self.state, self.message = None, "starting", message
 
     def close(self) -> None:
         """The daemon stops."""

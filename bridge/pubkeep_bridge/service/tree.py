@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pubkeep.errors import NotReady
 from pubkeep_bridge.bus import Bus
 from pubkeep_bridge.contract import ROOT
 from pubkeep_bridge.service.account import Account
@@ -34,6 +35,7 @@ class Tree:
         self.gate = Gate()
         self._streams = Streams()
         self._objects = Objects(bus, ROOT)
+        self._core: Core | None = None
         self._pacer = Pacer()
         self._changes = NodeChanges(self._emit_change)
         self._objects.export(ROOT, Manager(self.gate, bus), Cache(self.gate, self._streams), Analysers(self.gate))
@@ -50,6 +52,19 @@ class Tree:
         core.jobs.vanished = lambda job: self._objects.unexport(job_path(job))
         core.cache.listeners.append(self._changes.tell)
 
+    async def detach(self, message: str) -> None:
+        """The backend cannot come up, or goes, and comes again: its objects go, and so do the calls it works on."""
+        self.gate.shut(message)
+        self.state_changed()
+        await self._objects.close(message)
+        core, self._core = self._core, None
+        if core is not None:
+            for job in core.jobs.all():
+                core.jobs.end(job, "failed", NotReady(message))
+                self._objects.unexport(job_path(job))
+            for account in core.accounts.all():
+                self._objects.unexport(account_path(account.number))
+
     def state_changed(self) -> None:
         """The gate has another state or message."""
         self._objects.changed(ROOT, Manager.interface, "State", "StateMessage")
@@ -63,6 +78,7 @@ class Tree:
 
     def _account_appeared(self, account: StoredAccount) -> None:
         number = account.number
+        assert self._core is not None
         served = (Account(self._core.accounts, number), PubSub(self._core, number), Sync(self._core, number))
         self._objects.export(account_path(number), *served)
 
