@@ -129,7 +129,9 @@ class Daemon:
         )
         self._sessions.listener, self._sessions.tell = cache, accounts.tell
         await self._sessions.interested(analysers.interests())
-        self._core = Core(accounts, cache, analysers, jobs)
+        upkeep = modules["storage.upkeep"].Upkeep(self._store.opened)
+        maintenance = modules["maintenance"].Maintenance(upkeep, accounts, jobs)
+        self._core = Core(accounts, cache, analysers, jobs, maintenance)
         tree.attach(self._core)
         await accounts.open()
         tree.gate.open(self._core)
@@ -144,6 +146,7 @@ class Daemon:
         if self._sleep is not None:
             await self._sleep.close()
         if self._core is not None:
+            await self._core.maintenance.close()
             await self._core.accounts.close()
             await self._sessions.close()
             await self._core.cache.close()
@@ -170,8 +173,8 @@ class Daemon:
 
 
 _BACKEND = (
-    *("storage.store", "xmpp.sessions", "xmpp.jid"),
-    *("analysers.registry", "sync.jobs", "cache.cache", "accounts"),
+    *("storage.store", "storage.upkeep", "xmpp.sessions", "xmpp.jid"),
+    *("analysers.registry", "sync.jobs", "cache.cache", "accounts", "maintenance"),
 )
 
 

@@ -5,10 +5,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Protocol
 
-from pubkeep.accounts import Accounts
 from pubkeep.errors import AccessDenied, Cancelled, Conflict, PubkeepError
-from pubkeep.model import NodeKey
+from pubkeep.model import Account, NodeKey
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.upkeep import Progress, Upkeep
 
@@ -17,10 +17,17 @@ NOBODYS = NodeKey("", "", "")
 Work = Callable[[Progress], Awaitable[Mapping[str, object]]]
 
 
+class Owners(Protocol):
+    """The accounts, as far as it matters whose they are."""
+
+    def all(self) -> list[Account]:
+        """All of them."""
+
+
 class Maintenance:
     """What may be done to the whole database, and by whom."""
 
-    def __init__(self, upkeep: Upkeep, accounts: Accounts, jobs: Jobs) -> None:
+    def __init__(self, upkeep: Upkeep, accounts: Owners, jobs: Jobs) -> None:
         self._upkeep = upkeep
         self._accounts = accounts
         self._jobs = jobs

@@ -3,6 +3,8 @@
 
 * arguments.py                              what can be typed
 * accounts.py items.py nodes.py manage.py   the commands
+* database.py                               `pubkeep database`
+* following.py                              long work, with its progress
 * render.py                                 text for people: columns, dates, nothing that a terminal would obey
 * setup.py                                  units and activation file of the user
 

@@ -23,6 +23,7 @@ _MODULES = {
     "retract": "items",
 } | (
     dict.fromkeys(("create", "delete", "purge", "config", "affiliations"), "manage")
+    | {"database": "database"}
     | dict.fromkeys(("subscriptions", "subscribe", "unsubscribe", "discover"), "manage")
 )
 """Module of each command; the others are in nodes."""

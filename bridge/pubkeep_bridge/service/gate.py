@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # imported after the name is owned
     from pubkeep.accounts import Accounts
     from pubkeep.analysers.registry import Registry
     from pubkeep.cache.cache import Cache
+    from pubkeep.maintenance import Maintenance
     from pubkeep.sync.jobs import Jobs
 
 PATIENCE = 5.0
@@ -27,6 +28,7 @@ class Core:
     cache: Cache
     analysers: Registry
     jobs: Jobs
+    maintenance: Maintenance
 
 
 class Gate:

@@ -11,6 +11,7 @@ from pubkeep_bridge.contract import ROOT
 from pubkeep_bridge.service.account import Account
 from pubkeep_bridge.service.analysers import Analysers
 from pubkeep_bridge.service.cache import Cache
+from pubkeep_bridge.service.database import Database
 from pubkeep_bridge.service.errors import name_of
 from pubkeep_bridge.service.gate import Core, Gate
 from pubkeep_bridge.service.job import Job, job_path
@@ -38,7 +39,8 @@ class Tree:
         self._core: Core | None = None
         self._pacer = Pacer()
         self._changes = NodeChanges(self._emit_change)
-        self._objects.export(ROOT, Manager(self.gate, bus), Cache(self.gate, self._streams), Analysers(self.gate))
+        at_root = (Manager(self.gate, bus), Cache(self.gate, self._streams), Analysers(self.gate))
+        self._objects.export(ROOT, *at_root, Database(self.gate, bus))
 
     def attach(self, core: Core) -> None:
         """Follow the backend; call it before the backend takes up what it stored."""
