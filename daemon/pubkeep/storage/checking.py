@@ -15,6 +15,7 @@ from pubkeep.errors import Failed
 from pubkeep.query.conditions import Json, Path
 from pubkeep.query.document import pointer
 from pubkeep.query.values import MISSING, Missing, at, sort_key
+from pubkeep.storage.engines import is_damage
 from pubkeep.storage.indexing import NAME, Indexed, document_of
 from pubkeep.storage.payloads import Payloads
 from pubkeep.upkeep import Findings
@@ -67,7 +68,7 @@ def check(raw: sqlite3.Connection, turn: Turn) -> Findings:
     try:
         _check(raw, turn, found)
     except sqlite3.DatabaseError as error:
-        if not str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if not is_damage(error):
             raise
         found.problems.append(f"the file is damaged: {error}")
         found.damaged = True

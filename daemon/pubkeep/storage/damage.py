@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from pubkeep.config import database_path
 from pubkeep.errors import Damaged, Failed
+from pubkeep.storage.checking import NAMED, check
 from pubkeep.storage.engines import Fetcher, Readers, Writer
 from pubkeep.storage.keepsake import COLUMNS, Kept, beside, stamp, sync_folder
 
@@ -35,6 +36,8 @@ TOO_OFTEN = 3600
 OURS = (b"alembic_version", b"CREATE TABLE item", b"CREATE TABLE node")
 """What stands in the first pages of every database of ours."""
 HEAD_BYTES = 1 << 18
+SHOWN = 5
+"""Signs of damage in the log."""
 _TIME = "%Y%m%dT%H%M%SZ"
 
 
@@ -93,22 +96,45 @@ class WatchedReaders(Readers):
 # -- at the start ---------------------------------------------------------------------------------------------
 
 
-def look_through(raw: sqlite3.Connection, path: Path, kept: Kept | None) -> None:
+Left = Literal["closed", "crashed", "changed"]
+
+
+def left(path: Path, kept: Kept | None) -> Left:
+    """How the last run left this file; to be asked before anybody opens it, which makes a log where there is none.
+
+    `crashed`: what the file has not, its log has, and SQLite puts both together. `changed`: the log is gone, or
+    somebody put another file here.
+    """
+    with suppress(FileNotFoundError):
+        if kept is not None and kept.closed == stamp(path):
+            return "closed"
+        if kept is not None and kept.closed is None and path.with_name(f"{path.name}-wal").stat().st_size:
+            return "crashed"
+    return "changed"
+
+
+def look_through(raw: sqlite3.Connection, path: Path, as_left: Left, *, current: bool) -> None:
     """Look for damage, unless the last run closed this very file in order.
 
-    A file that somebody exchanged, or whose log is gone, is looked through more closely.
+    After a crash the pages are looked at. A file that was changed may be a copy of one in use: each page may be of
+    another moment, and make sense by itself; so everything is held against everything.
+
+    Args:
+        current: its tables are those of this program.
 
     Raises:
         Damaged: it was found.
     """
-    if kept is not None and kept.closed == stamp(path):
+    if as_left == "closed":
         return
-    crashed = kept is not None and kept.closed is None and path.with_name(f"{path.name}-wal").exists()
-    log.info("the database is looked through: it %s", "was not closed" if crashed else "is not as it was closed")
-    ask = "quick_check" if crashed else "integrity_check"
-    found = [str(row[0]) for row in raw.execute(f"PRAGMA {ask}(10)")]
-    if found != ["ok"]:
-        raise Damaged(f"the database: its file is damaged: {'; '.join(found)}")
+    log.info("the database is looked through: it was %s", "changed" if as_left == "changed" else "not closed")
+    if current and as_left == "changed":
+        with closing(sqlite3.connect(path, isolation_level=None)) as own:
+            problems = check(own, lambda _done, _total: None).problems
+    else:
+        problems = [row[0] for row in raw.execute(f"PRAGMA quick_check({NAMED})") if row[0] != "ok"]
+    if problems:
+        raise Damaged(f"the database: {len(problems)} signs of damage were found: {'; '.join(problems[:SHOWN])}")
 
 
 def is_ours(path: Path) -> bool:

@@ -55,6 +55,12 @@ def our_errors() -> Iterator[None]:
         raise Failed("the database: a number is too large, or a text has half a character; it is not stored") from error
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file is damaged, or Python that there stands what nobody can have written."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode to UTF-8")
+
+
 def _translated(error: BaseException) -> PubkeepError:
     name = getattr(error, "sqlite_errorname", "") or ""
     number = getattr(error, "errno", None)
@@ -64,7 +70,7 @@ def _translated(error: BaseException) -> PubkeepError:
         return Unavailable("the database: it cannot be opened for writing; check the folder's owner and permissions")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable("the database: another program keeps it locked; close that program and try again")
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+    if is_damage(error):
         return Damaged("the database: its file is damaged; it is set aside and built anew, try again in a moment")
     if name.startswith("SQLITE_IOERR"):
         return Failed("the database: the disk reports an error; the system's log says more")

@@ -196,7 +196,7 @@ class Keepsake:
         self._kept = kept
         self._lock = asyncio.Lock()
         self._wanted = self._written = 0
-        self._due = False
+        self._due = self._failed = False
         self._soon: asyncio.Task[None] | None = None
 
     @property
@@ -229,9 +229,11 @@ class Keepsake:
                 if not same or self._kept.closed or self._far():
                     await asyncio.to_thread(write, self._file, found)
                     self._kept = found
-                self._written = all_before
+                self._written, self._failed = all_before, False
             except (PubkeepError, OSError) as error:
-                log.warning("what cannot be fetched again is kept in the database alone: %s: %s", self._file, error)
+                if not self._failed:  # on a full disk each time would be the same
+                    log.warning("what cannot be fetched again is kept in the database alone: %s: %s", self._file, error)
+                self._failed = True
 
     def _far(self) -> bool:
         """Whether the numbers come near the bound."""

@@ -71,6 +71,7 @@ async def open_database(path: Path, clock: Clock) -> Opened:
 
 
 async def _open(path: Path, clock: Clock, kept: Kept | None) -> Opened:
+    as_left = damage.left(path, kept)
     make_room(path)
     watch = Watch()
     writer = WatchedWriter(writer_engine(path), watch)
@@ -81,7 +82,7 @@ async def _open(path: Path, clock: Clock, kept: Kept | None) -> Opened:
         with engine.connect() as connection:
             revision = stored_revision(connection)
         if revision is not None and revision <= HEAD:
-            damage.look_through(driver(engine), path, kept)
+            damage.look_through(driver(engine), path, as_left, current=revision == HEAD)
 
     def first(connection: Connection) -> Beginning:
         new = keepsake.is_new(connection)

@@ -22,6 +22,7 @@ from pubkeep.questions import ChangesRequest, SearchRequest
 from pubkeep.storage.damage import aside
 from pubkeep.storage.keepsake import beside
 from pubkeep.storage.store import DAY, Store
+from pubkeep.storage.upkeep import Upkeep
 from tests.daemon.storage.conftest import KEY, item
 
 PAGE = 4096
@@ -188,6 +189,82 @@ async def test_what_is_left_of_the_log_of_a_lost_database_is_not_taken_for_the_n
 
     await salvaged(store)
     await store.close()
+
+
+async def test_the_index_of_the_log_is_made_again_where_it_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    await (await filled(path)).close()
+    killed(path)
+    path.with_name("pubkeep.db-shm").unlink()
+
+    store = await Store.open(path, Clock())
+
+    assert {node.items for node in await store.nodes(KEY.account)} == {0, 1000}
+    await store.close()
+    assert aside(path) == []
+
+
+async def test_a_log_that_is_gone_takes_the_last_changes_with_it_and_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "pubkeep.db"
+    store = await filled(path)
+    given = store.sequence
+    await store.close()
+    killed(path)  # it wrote two nodes' rows
+    path.with_name("pubkeep.db-wal").unlink()
+    caplog.set_level("INFO")
+
+    store = await Store.open(path, Clock())
+
+    assert {node.items for node in await store.nodes(KEY.account)} == {0, 1000}
+    with pytest.raises(CursorTooOld):
+        await store.changes(ChangesRequest(given + 2), [KEY.account])
+    await store.close()
+    assert aside(path) == []
+    assert "is looked through: it was changed" in caplog.text
+
+
+async def test_pages_of_two_moments_are_not_taken_for_one(tmp_path: Path) -> None:
+    path, chance = tmp_path / "pubkeep.db", random.Random(5)
+    await (await filled(path)).close()
+    before = path.read_bytes()
+    store = await Store.open(path, Clock())
+    node = next(node for node in await store.nodes(KEY.account) if node.key == KEY)
+    for start in range(0, 600, 100):
+        await store.apply(node, [item(f"i{n}", f"other{n} " * 20) for n in range(start, start + 100)])
+    await store.close()
+    after, kept = path.read_bytes(), beside(path).read_bytes()
+    pages = [start for start in range(0, len(before), PAGE) if before[start : start + PAGE] != after[start:][:PAGE]]
+
+    for number in range(8):  # as a copy is that was made of a file in use
+        mixed = bytearray(after)
+        for start in chance.sample(pages, 1 + number * len(pages) // 16):
+            mixed[start : start + PAGE] = before[start : start + PAGE]
+        copy = tmp_path / str(number) / "pubkeep.db"
+        copy.parent.mkdir()
+        copy.write_bytes(mixed)
+        beside(copy).write_bytes(kept)
+
+        store = await Store.open(copy, Clock())
+
+        assert store.opened is not None
+        assert (await Upkeep(store.opened).check(lambda _done, _total: None)).problems == []
+        await store.close()
+
+
+async def test_a_file_that_was_closed_in_order_is_not_looked_through(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "pubkeep.db"
+    await (await filled(path, 0)).close()
+    caplog.set_level("INFO")
+
+    await (await Store.open(path, Clock())).close()
+    assert "looked through" not in caplog.text
+    killed(path)
+    await (await Store.open(path, Clock())).close()
+    assert "is looked through: it was not closed" in caplog.text
 
 
 # -- while it is open -----------------------------------------------------------------------------------------
