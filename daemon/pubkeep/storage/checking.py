@@ -2,7 +2,8 @@
 """Whether a database is whole: its pages, what hangs together, and its indexes, which hold just what the items have.
 
 All of it is seen at one moment, on a connection of its own; nobody is kept from writing. The indexes are not looked up
-item by item, which would take a day: both sides are added up, in any order, and the sums compared.
+item by item, which would take a day: both sides are added up, in any order, and the sums compared. What another version
+of the program made is passed over: it is made anew.
 """
 
 import json
@@ -15,8 +16,9 @@ from pubkeep.errors import Failed
 from pubkeep.query.conditions import Json, Path
 from pubkeep.query.document import pointer
 from pubkeep.query.values import MISSING, Missing, at, sort_key
+from pubkeep.storage import keys
 from pubkeep.storage.engines import is_damage
-from pubkeep.storage.indexing import NAME, Indexed, document_of
+from pubkeep.storage.indexing import NAME, VERSION, Indexed, document_of
 from pubkeep.storage.payloads import Payloads
 from pubkeep.upkeep import Findings
 
@@ -92,8 +94,8 @@ def _check(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
 def _items(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
     (total,) = raw.execute("SELECT count(*) FROM item").fetchone()
     stored = Payloads(dict(raw.execute("SELECT number, data FROM dictionary")))
-    behind = raw.execute("SELECT behind FROM derived WHERE name = ?", (NAME,)).fetchone()[0]
-    places, words, keys = _places(raw), 0, Counter[int]()
+    made_by, behind = raw.execute("SELECT version, behind FROM derived WHERE name = ?", (NAME,)).fetchone()
+    places, words, sums = _places(raw), 0, Counter[int]()
     for number, tkey, node, publisher, analyser, document, digest, item_id, data in raw.execute(_ITEMS):
         text = _text(stored, data, publisher, digest)
         if text is None:
@@ -106,24 +108,27 @@ def _items(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
         for key, (place, names) in places.items():
             value = at(item.document, place)
             if not isinstance(value, Missing):
-                keys[key] += hash((sort_key(value, dated=analyser in names), tkey))
+                sums[key] += hash((sort_key(value, dated=analyser in names), tkey))
         found.items += 1
         if found.items % AT_ONCE == 0:
             turn(found.items, total)
     if found.damaged:
         return
-    if words != _added(raw, "SELECT doc, col, offset, term FROM temp.instance", (), lambda: turn(total, total)):
+    if made_by == VERSION and words != _added(
+        raw, "SELECT doc, col, offset, term FROM temp.instance", (), lambda: turn(total, total)
+    ):
         found.problems.append("the full-text index has other words than the items")
     for key in places:
         indexed = "SELECT value, tkey FROM item_key WHERE key = ?"
-        if keys[key] != _added(raw, indexed, (key,), lambda: turn(total, total)):
+        if sums[key] != _added(raw, indexed, (key,), lambda: turn(total, total)):
             found.problems.append("the index of a place in the JSON has something else than the items")
 
 
 def _places(raw: sqlite3.Connection) -> Mapping[int, tuple[Path, frozenset[str]]]:
     """The indexes of places in the JSON that are filled: number -> (place, analysers for which dates stand there)."""
     rows = raw.execute("SELECT number, place, made_by FROM key WHERE place != '' AND behind = 0").fetchall()
-    return {number: (pointer(place), frozenset(json.loads(made_by)[1:])) for number, place, made_by in rows}
+    made = [(number, pointer(place), json.loads(made_by)) for number, place, made_by in rows]
+    return {number: (place, frozenset(names)) for number, place, (version, *names) in made if version == keys.VERSION}
 
 
 def _text(stored: Payloads, data: bytes, publisher: str, digest: bytes) -> str | None:

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld, Damaged, Failed
@@ -24,6 +26,8 @@ from pubkeep.storage.keepsake import beside
 from pubkeep.storage.store import DAY, Store
 from pubkeep.storage.upkeep import Upkeep
 from tests.daemon.storage.conftest import KEY, item
+
+T = TypeVar("T")
 
 PAGE = 4096
 POLICY, TRAITS = Policy("always", 7, 60), Traits(order="publish", reversed=True, fan_out=1.5, shown=frozenset({"ids"}))
@@ -542,3 +546,45 @@ async def test_garbage_anywhere_is_never_a_crash_and_what_is_read_next_is_whole(
         store = await Store.open(path, clock)
         assert len(await store.accounts()) == 1
         await store.close()
+
+
+# -- power cuts -----------------------------------------------------------------------------------------------
+
+
+class Watched(Store):
+    """A store that remembers how durable each transaction is (PRAGMA synchronous), by its name."""
+
+    levels: dict[str, int]
+
+    async def _write(self, name: str, work: Callable[[Connection], T]) -> T:
+        def looked_at(connection: Connection) -> T:
+            self.levels[name] = connection.exec_driver_sql("PRAGMA synchronous").scalar() or 0
+            return work(connection)
+
+        return await super()._write(name, looked_at)
+
+
+async def test_what_cannot_be_fetched_again_is_on_the_disk_when_it_is_committed_and_the_rest_later(
+    tmp_path: Path,
+) -> None:
+    store = await Watched.open(tmp_path / "pubkeep.db", Clock())
+    assert isinstance(store, Watched)
+    store.levels = {}
+    account = await store.add_account(KEY.account, "r", uid=7, enabled=True, host="", port=0, tls="required")
+    node = await store.save_node(NodeRecord(0, KEY, NodeState.STALE))
+    await store.apply(node, [item("a")])
+    await store.save_policy(KEY, POLICY)
+    await store.apply(node, [item("b")], record=node)
+    await store.save_traits(KEY.account, KEY.service, TRAITS)
+    await store.save_leftover(LEFT, left=True)
+    await store.forget_node(node.number, "forgotten")
+    await store.enable_account(account.number, False)
+    await store.remove_account(account.number)
+    await store.close()
+
+    full, normal = 2, 1
+    assert {name: level for name, level in store.levels.items() if name != "drop old"} == {
+        **dict.fromkeys(("add account", "enable account", "remove account"), full),
+        **dict.fromkeys(("save policy", "save traits", "save leftover"), full),
+        **dict.fromkeys(("save node", "event", "swap", "forget node"), normal),
+    }
