@@ -187,10 +187,11 @@ def restore(connection: Connection, kept: Kept, counter: Counter, *, new: bool) 
 
 
 class Keepsake:
-    """Keeps the file as the database is."""
+    """Keeps the file as the database is, until damage is met: from then on the file is the truth."""
 
-    def __init__(self, file: Path, writer: Writer, counter: Counter, kept: Kept) -> None:
+    def __init__(self, file: Path, writer: Writer, counter: Counter, kept: Kept, damaged: asyncio.Event) -> None:
         self._file = file
+        self._damaged = damaged
         self._writer = writer
         self._counter = counter
         self._kept = kept
@@ -198,11 +199,6 @@ class Keepsake:
         self._wanted = self._written = 0
         self._due = self._failed = False
         self._soon: asyncio.Task[None] | None = None
-
-    @property
-    def last(self) -> Kept:
-        """What was written last."""
-        return self._kept
 
     async def after(self, transaction: str) -> None:
         """A transaction of this name was committed."""
@@ -220,7 +216,7 @@ class Keepsake:
         self._wanted += 1
         mine = self._wanted
         async with self._lock:
-            if self._written >= mine:
+            if self._written >= mine or self._damaged.is_set():
                 return
             all_before = self._wanted
             try:

@@ -94,7 +94,7 @@ async def _open(path: Path, clock: Clock, kept: Kept | None) -> Opened:
         await writer.call(look)
         await writer.call(lambda engine: migrate(engine, path))
         found = await writer.run(first, durable=True)
-        small = Keepsake(keepsake.beside(path), writer, found.counter, known)
+        small = Keepsake(keepsake.beside(path), writer, found.counter, known, watch.met)
         await small.save()
         await readers.open()
     except BaseException:

@@ -301,6 +301,7 @@ async def test_damage_that_is_met_is_said_and_the_next_one_to_open_it_builds_it_
     await (await filled(path)).close()
     store = await Store.open(path, Clock())
     node = next(node for node in await store.nodes(KEY.account) if node.key == KEY)
+    kept = beside(path).read_bytes()
     garbage_everywhere(path)
 
     with pytest.raises(Damaged, match="built anew, try again"):
@@ -308,6 +309,7 @@ async def test_damage_that_is_met_is_said_and_the_next_one_to_open_it_builds_it_
     await store.damaged()
     await store.close()
 
+    assert beside(path).read_bytes() == kept
     assert not path.exists()
     assert len(aside(path)) == 1
     store = await Store.open(path, Clock())
