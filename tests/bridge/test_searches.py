@@ -44,7 +44,7 @@ class Served:
         self._store = store
         gate = Gate()
         accounts = SimpleNamespace(jids=lambda: [KEY.account])
-        gate.open(Core(cast(Any, accounts), cast(Any, self), cast(Any, None), cast(Any, None)))
+        gate.open(Core(cast(Any, accounts), cast(Any, self), *[cast(Any, None)] * 3))
         self.objects.export(ROOT, Cache(gate, Streams()))
 
     async def search(self, *arguments: Any) -> Any:

@@ -3,6 +3,8 @@
 
 * arguments.py asking.py   what can be typed; what searches ask for
 * accounts.py items.py nodes.py search.py manage.py   the commands
+* database.py              `pubkeep database`
+* following.py             long work, with its progress
 * render.py                text for people: columns, dates, nothing that a terminal would obey
 * pager.py                 long output in a terminal
 * setup.py                 units and activation file of the user

@@ -144,6 +144,8 @@ def parser() -> argparse.ArgumentParser:
     analysers.add_argument("name", nargs="?", help="describe this one")
     analysers.add_argument("--test", metavar="FILE", help="show what it makes of a payload")
 
+    _database(add("database", "look after the daemon's database", _NO_OPTIONS), shared)
+
     watch = add("watch", "print changes as they happen", shared, "--type blog")
     watch.add_argument("--type", default="", help="only of this type")
 
@@ -224,6 +226,15 @@ def _account(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     actions.add_parser("list", help="list the accounts", parents=[shared])
     for name, words in (("remove", "remove an account and what is held for it"), ("connect", "connect now")):
         actions.add_parser(name, help=words, parents=[shared]).add_argument("jid", help="the account")
+
+
+def _database(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("stats", help="show how large it is, and what of", parents=[shared])
+    actions.add_parser("check", help="look whether it is whole", parents=[shared])
+    actions.add_parser("vacuum", help="write it anew without what is not used", parents=[shared])
+    backup = actions.add_parser("backup", help="write a copy of it", parents=[shared])
+    backup.add_argument("file", metavar="FILE", help="a file that is not there yet")
 
 
 def _version() -> str:

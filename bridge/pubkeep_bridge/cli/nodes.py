@@ -3,17 +3,14 @@
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 from pubkeep_bridge.cli import render
+from pubkeep_bridge.cli.following import followed
 from pubkeep_bridge.cli.items import service
 from pubkeep_bridge.cli.run import DONE, FAILED, NOTHING
-from pubkeep_bridge.client import Job, Pubkeep
-
-BAR = 40
-"""Columns of a progress bar."""
+from pubkeep_bridge.client import Pubkeep
 
 
 async def nodes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
@@ -47,8 +44,10 @@ async def nodes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
 async def sync(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Fetch a node whole; interrupting cancels the job."""
     account = await pubkeep.account(arguments.account)
-    result = await _followed(await account.synchronise(service(arguments), arguments.node), arguments)
-    if not arguments.json:
+    result = await followed(await account.synchronise(service(arguments), arguments.node))
+    if arguments.json:
+        render.document(result)
+    else:
         print(f"{result['items']} items are here")
     return DONE
 
@@ -57,9 +56,11 @@ async def verify(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Compare the copy with the service."""
     account = await pubkeep.account(arguments.account)
     job = await account.verify(service(arguments), arguments.node, repair=arguments.repair)
-    result = await _followed(job, arguments)
+    result = await followed(job)
     same = not any(result[kind] for kind in ("missing", "extra", "different"))
-    if not arguments.json:
+    if arguments.json:
+        render.document(result)
+    else:
         for kind, words in (("missing", "not here"), ("extra", "no more there"), ("different", "another there")):
             for item_id in result[kind]:
                 print(f"{render.clean(item_id)}: {words}")
@@ -81,36 +82,6 @@ async def policy(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     else:
         render.pairs(found)
     return DONE
-
-
-async def _followed(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The result of a job, its progress shown; interrupting cancels it."""
-    try:
-        async for done, total in job.progress():
-            if not arguments.json:
-                _progress(done, total)
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            await job.cancel()
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
-        raise
-    result: dict[str, Any] = {**await job.result()}
-    if arguments.json:
-        render.document(result)
-    elif sys.stderr.isatty():
-        _progress(result["items"], result["items"])
-        print(file=sys.stderr)
-    return result
-
-
-def _progress(done: int, total: int) -> None:
-    """A bar in a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return
-    filled = BAR * done // total if total else 0
-    words = f"{done} of {total}" if total else f"{done}"
-    print(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {words} ", end="", file=sys.stderr, flush=True)
 
 
 async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:

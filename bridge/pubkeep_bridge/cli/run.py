@@ -24,6 +24,7 @@ _MODULES = {
     "retract": "items",
 } | (
     dict.fromkeys(("create", "delete", "purge", "config", "affiliations"), "manage")
+    | {"database": "database"}
     | dict.fromkeys(("subscriptions", "subscribe", "unsubscribe", "discover"), "manage")
     | dict.fromkeys(("search", "export", "changes", "lookup"), "search")
 )

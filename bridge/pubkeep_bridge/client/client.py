@@ -8,6 +8,7 @@ from typing import Any, cast
 from pubkeep_bridge.bus import Bus, BusError, Variant
 from pubkeep_bridge.client import values, wire
 from pubkeep_bridge.client.account import Account, Format
+from pubkeep_bridge.client.database import Database
 from pubkeep_bridge.client.errors import NotFound, translated
 from pubkeep_bridge.client.signals import Signals
 from pubkeep_bridge.client.values import (
@@ -83,6 +84,11 @@ class Pubkeep:
     async def status(self) -> Status:
         """The daemon's version and state. Answers in every state."""
         return cast(Status, await self.properties(ROOT, "Manager"))
+
+    @property
+    def database(self) -> Database:
+        """The database as a whole."""
+        return Database(self)
 
     async def statistics(self, account: str = "") -> dict[str, int]:
         """What happened since the start, of one account or of all, and how many nodes are in which state.

@@ -76,7 +76,12 @@ SEVERAL = ("pubsub#owner", "pubsub#publisher", "pubsub#contact")
 """Meta-data that is `as` also where the service does not declare it (XEP-0060 16.4.3)."""
 ENTRY_BYTES = 60
 """What an entry costs in an answer, beside its texts."""
-RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"}
+DATABASE = {bool: "b", int: "t", str: "s"}
+"""Types of Database.GetStatistics."""
+RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"} | {
+    "problems": "as",
+    **dict.fromkeys(("bytes", "before", "after"), "t"),
+}
 """What a job's result may hold."""
 
 
@@ -200,6 +205,11 @@ def search_meta(result: SearchResult, took_us: int) -> dict[str, Any]:
 def counts(found: Mapping[str, int]) -> dict[str, Any]:
     """The result of GetStatistics."""
     return {what: Variant("t", number) for what, number in found.items()}
+
+
+def statistics(found: Mapping[str, int | str | bool]) -> dict[str, Any]:
+    """The result of Database.GetStatistics."""
+    return {key: Variant(DATABASE[type(value)], value) for key, value in found.items()}
 
 
 def policy(decided: Policy) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class PostgresWriter:
         _alone(self._engine)
         self._transactions, self._look_again = 0, LOOK_AGAIN
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """See engines.Writer."""
+    async def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:  # noqa: ARG002
+        """See engines.Writer. The server's settings say what survives a power cut: by default all of it."""
         return await self._thread.do(lambda: self._loop.run_until_complete(self._transaction(work)))
 
     async def _transaction(self, work: Callable[[Connection], T]) -> T:
@@ -87,6 +87,17 @@ class PostgresWriter:
             if isinstance(error, OSError) or error.connection_invalidated:  # what came of it is not known
                 await self._engine.dispose()
             raise
+
+    async def vacuum(self) -> None:
+        """Let what is not used be used again, and the planner look at the tables."""
+
+        async def work() -> None:
+            apart = engine(self._url, answering=None, poolclass=NullPool)
+            async with apart.connect() as connection:
+                level = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                await level.execute(text("VACUUM (ANALYZE)"))
+
+        await self._thread.do(lambda: self._loop.run_until_complete(work()))
 
     async def migrate(self) -> None:
         """Create the database, or bring it to the newest revision, in one transaction."""

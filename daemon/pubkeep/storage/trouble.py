@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pubkeep.errors import Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
+from pubkeep.errors import Damaged, Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,12 @@ def our_errors() -> Iterator[None]:
         raise _translated(original or error) from error
     except (OverflowError, UnicodeEncodeError) as error:  # a parser may give any number, and half a surrogate pair
         raise Failed(_NO_VALUE) from error
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file is damaged, or Python that there stands what nobody can have written."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode to UTF-8")
 
 
 def _of_libraries() -> tuple[type[Exception], ...]:
@@ -59,8 +65,8 @@ def _of_sqlite(error: BaseException) -> PubkeepError | None:
         return Unavailable("the database: it cannot be opened for writing; check the folder's owner and permissions")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable("the database: another program keeps it locked; close that program and try again")
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return Failed("the database: the file is damaged or not a database of this program; move it away")
+    if is_damage(error):
+        return Damaged("the database: its file is damaged; it is set aside and built anew, try again in a moment")
     if name.startswith("SQLITE_IOERR"):
         return Failed("the database: the disk reports an error; the system's log says more")
     if name == "SQLITE_CONSTRAINT_FOREIGNKEY":

@@ -70,8 +70,8 @@ def event(number: int, price: int | None = None) -> NewItem:
     document: dict[str, Any] = {"start": DATES[number % len(DATES)]}
     if price is not None or number % 2 == 0:
         document["price"] = number if price is None else price
-    plain = item(f"e{number}")
-    return replace(plain, digest=f"{document}".encode(), parsed=replace(plain.parsed, json=json.dumps(document)))
+    plain = item(f"e{number}", json.dumps(document))
+    return replace(plain, parsed=replace(plain.parsed, text="", json=json.dumps(document)))
 
 
 async def filled(place: Place, places: int) -> None:
