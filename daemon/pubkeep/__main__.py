@@ -18,7 +18,7 @@ from typing import Any
 
 from pubkeep import __version__
 from pubkeep.clock import Clock
-from pubkeep.config import Settings, database_path, load
+from pubkeep.config import Settings, database_place, load
 from pubkeep.errors import InvalidArgs, PubkeepError
 from pubkeep.logs import set_up
 from pubkeep.notify import notify, reloading
@@ -44,7 +44,7 @@ class Daemon:
         self._arguments = arguments
         self._stop = asyncio.Event()
         self._clock = Clock()
-        self._path = settings.storage.path or database_path()
+        self._place = database_place(settings.storage)
         self._passwords: dict[str, str] = {}
         """Those that were given since the start: where the backend is built anew, nobody has to give them again."""
         self._core: Core | None = None
@@ -102,7 +102,7 @@ class Daemon:
                 await self._store.damaged()
                 words, pause = "the database was damaged; it is built anew, and its nodes are fetched again", 0.0
             except PubkeepError as error:
-                log.error("%s (%s)", error, self._path)
+                log.error("%s (%s)", error, self._place)
                 words, pause = str(error), RETRY
             notify(f"STATUS={words}")
             await tree.detach(words)
@@ -115,7 +115,7 @@ class Daemon:
         """Import what is heavy, open the database, take up the accounts."""
         modules = await asyncio.to_thread(_import_backend)
         changes_days = self._settings.storage.changes_days
-        self._store = await modules["storage.store"].Store.open(self._path, self._clock, changes_days)
+        self._store = await modules["storage.store"].Store.open(self._place, self._clock, changes_days)
         analysers = modules["analysers.registry"].Registry()
         modules["analysers.registry"].load_entry_points(analysers)
         self._sessions = modules["xmpp.sessions"].Sessions(self._settings.xmpp, self._clock)

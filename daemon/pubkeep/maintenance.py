@@ -5,8 +5,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
+from pubkeep.config import database_url
 from pubkeep.errors import AccessDenied, Cancelled, Conflict, PubkeepError
 from pubkeep.model import Account, NodeKey
 from pubkeep.sync.jobs import Job, Jobs
@@ -82,6 +84,26 @@ class Maintenance:
             Conflict: something else is under way.
         """
         return self._start("vacuum", self._vacuum)
+
+    def move(self, uid: int, place: str) -> Job:
+        """All of it into another database, which has to be empty; this one stays the one that is used.
+
+        Args:
+            place: an absolute path, or the URL of a database of PostgreSQL.
+
+        Raises:
+            InvalidArgs: it is neither.
+            AccessDenied: this user may not have the daemon write where they say.
+            Conflict: something else is under way.
+        """
+        if uid not in (ROOT, os.getuid()):
+            raise AccessDenied("the database: only root, and who runs the daemon, may have it written elsewhere")
+        where: Path | str = Path(place) if place.startswith("/") else database_url(place, "argument 'place'")
+
+        async def work(progress: Progress) -> Mapping[str, object]:
+            return {"rows": await self._upkeep.move(where, progress)}
+
+        return self._start("move", work)
 
     async def _check(self, progress: Progress) -> Mapping[str, object]:
         found = await self._upkeep.check(progress)

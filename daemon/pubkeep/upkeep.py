@@ -44,6 +44,14 @@ class Upkeep(Protocol):
             StorageFull: there is not enough room.
         """
 
+    async def move(self, place: Path | str, progress: Progress) -> int:
+        """Write all of it, as it is at this moment, into another, empty database (config.py). Returns how many rows.
+
+        Raises:
+            Conflict: that one has something in it.
+            StorageFull, Unavailable, Failed: it cannot be opened, or written.
+        """
+
     async def compact(self) -> tuple[int, int]:
         """Write it anew without what is not used. Everybody who writes waits meanwhile. Returns both sizes.
 

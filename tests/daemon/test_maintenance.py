@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pubkeep.clock import Clock
-from pubkeep.errors import AccessDenied, Conflict, StorageFull
+from pubkeep.errors import AccessDenied, Conflict, InvalidArgs, StorageFull
 from pubkeep.maintenance import Maintenance
 from pubkeep.model import Account
 from pubkeep.sync.jobs import Job, Jobs
@@ -32,6 +32,7 @@ class Scripted:
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
         self.condemned = False
+        self.moved_to: Path | str = ""
         self.findings = Findings()
 
     async def statistics(self) -> Mapping[str, int | str | bool]:
@@ -50,6 +51,11 @@ class Scripted:
 
     async def copy(self, target: Path, progress: Progress) -> int:
         raise StorageFull("no room")
+
+    async def move(self, place: Path | str, progress: Progress) -> int:
+        progress(1, 2)
+        self.moved_to = place
+        return 2
 
     async def compact(self) -> tuple[int, int]:
         return 2, 1
@@ -130,3 +136,31 @@ async def test_a_cancelled_job_ends_whether_it_had_begun_or_not(begun: bool) -> 
     assert (await ended(job)).state == "cancelled"
     job.cancel()
     await maintenance.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "meant"),
+    [("/x/y.db", Path("/x/y.db")), ("postgresql://host/name", "postgresql+asyncpg://host/name")],
+)
+async def test_it_is_moved_to_a_file_or_to_a_server(place: str, meant: Path | str) -> None:
+    database, jobs = Scripted(), Jobs(Clock())
+    job = Maintenance(database, Owners(1000), jobs).move(0, place)
+    while not job.ended:
+        await asyncio.sleep(0)
+
+    assert (job.state, job.result, database.moved_to) == ("done", {"rows": 2}, meant)
+
+
+@pytest.mark.parametrize(
+    ("caller", "place", "error"),
+    [
+        (1000, "/x/y.db", AccessDenied),
+        (0, "relative.db", InvalidArgs),
+        (0, "postgresql://u:secret@host/name", InvalidArgs),
+    ],
+)
+async def test_it_is_not_written_where_just_anybody_says(caller: int, place: str, error: type[Exception]) -> None:
+    with pytest.raises(error) as raised:
+        Maintenance(Scripted(), Owners(1000), Jobs(Clock())).move(caller, place)
+
+    assert "secret" not in str(raised.value)

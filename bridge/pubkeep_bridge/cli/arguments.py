@@ -235,6 +235,8 @@ def _database(command: argparse.ArgumentParser, shared: argparse.ArgumentParser)
     actions.add_parser("vacuum", help="write it anew without what is not used", parents=[shared])
     backup = actions.add_parser("backup", help="write a copy of it", parents=[shared])
     backup.add_argument("file", metavar="FILE", help="a file that is not there yet")
+    move = actions.add_parser("move", help="write all of it into another database", parents=[shared])
+    move.add_argument("--to", metavar="PLACE", required=True, help="a file, or postgresql+asyncpg://user@host/name")
 
 
 def _version() -> str:

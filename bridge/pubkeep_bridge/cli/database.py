@@ -74,11 +74,24 @@ async def _backup(asked: Database, arguments: argparse.Namespace) -> int:
     return DONE
 
 
+async def _move(asked: Database, arguments: argparse.Namespace) -> int:
+    place = arguments.to if "://" in arguments.to else str(Path(arguments.to).expanduser().absolute())
+    result = await followed(await asked.move(place))
+    if arguments.json:
+        render.document({"place": place, **result})
+    else:
+        setting = "url" if "://" in place else "path"
+        words = f"{result['rows']} rows are there; to use it, set [storage] {setting} and start pubkeepd again"
+        print(render.clean(words))
+    return DONE
+
+
 _ACTIONS: dict[str, Callable[[Database, argparse.Namespace], Awaitable[int]]] = {
     "stats": _stats,
     "check": _check,
     "vacuum": _vacuum,
     "backup": _backup,
+    "move": _move,
 }
 
 

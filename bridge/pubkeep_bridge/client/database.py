@@ -37,10 +37,15 @@ class Database:
         job, answer = await self._job("Backup")
         return job, int(answer[1])
 
-    async def _job(self, member: str) -> tuple[Job, list[Any]]:
+    async def move(self, place: str) -> Job:
+        """Write all of it into another, empty database: an absolute path, or a URL. The result has `rows`."""
+        return (await self._job("Move", place))[0]
+
+    async def _job(self, member: str, *arguments: str) -> tuple[Job, list[Any]]:
         job = Job(self._pubkeep._bus)
-        answer = await job.begin(lambda: self._ask(member))
+        answer = await job.begin(lambda: self._ask(member, *arguments))
         return job, answer
 
-    async def _ask(self, member: str) -> list[Any]:
-        return await self._pubkeep.call("/im/pubkeep/Pubkeep1", "Database", member, "a{sv}", {})
+    async def _ask(self, member: str, *arguments: str) -> list[Any]:
+        signature = "s" * len(arguments) + "a{sv}"
+        return await self._pubkeep.call("/im/pubkeep/Pubkeep1", "Database", member, signature, *arguments, {})

@@ -21,7 +21,7 @@ class Database(Served):
     """The database as a whole."""
 
     interface = "im.pubkeep.Pubkeep1.Database"
-    wants_sender = ("GetStatistics", "Check", "Backup", "Vacuum")
+    wants_sender = ("GetStatistics", "Check", "Backup", "Vacuum", "Move")
 
     def __init__(self, gate: Gate, bus: Bus) -> None:
         self._gate = gate
@@ -43,6 +43,10 @@ class Database(Served):
     async def Vacuum(self, options: dict[str, Any], *, sender: str) -> str:
         maintenance = await self._of(sender, options)
         return job_path(maintenance.vacuum())
+
+    async def Move(self, place: str, options: dict[str, Any], *, sender: str) -> str:
+        maintenance = await self._of(sender, options)
+        return job_path(maintenance.move(await self._bus.owner_uid(sender), place))
 
     async def _of(self, sender: str, options: dict[str, Any]) -> Maintenance:
         """What this caller asks, if they may."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import make_url
 
 from pubkeep.clock import Clock
+from pubkeep.errors import Failed
 from pubkeep.storage.beginning import Beginning, begin
 from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.opening import open_database
@@ -80,7 +81,10 @@ class OpenedServer:
 
 
 async def _open_server(url: str, clock: Clock) -> Opened:
-    from pubkeep.storage.postgresql import PostgresReaders, PostgresWriter  # it needs what few have installed
+    try:
+        from pubkeep.storage.postgresql import PostgresReaders, PostgresWriter  # it needs what few have installed
+    except ImportError as error:
+        raise Failed("the database: PostgreSQL needs asyncpg here: pip install 'pubkeep[postgresql]'") from error
 
     where = make_url(url)
     writer, readers = PostgresWriter(where), PostgresReaders(where)

@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import asyncpg  # noqa: F401 (by its name to SQLAlchemy; it may be missing)
 from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from pubkeep.storage.dialects import POSTGRESQL
@@ -46,6 +47,15 @@ def engine(url: URL, *, answering: float | None = ANSWERING, read_only: bool = F
         settings["plan_cache_mode"] = "force_custom_plan"
     arguments = {"timeout": CONNECTING, "command_timeout": answering, "server_settings": settings}
     return create_async_engine(url, connect_args=arguments, **options)
+
+
+@asynccontextmanager
+async def alone(url: URL) -> AsyncIterator[AsyncConnection]:
+    """A transaction of as long as it takes, while no daemon writes."""
+    patient = engine(url, answering=None, poolclass=NullPool)
+    _alone(patient)
+    async with patient.begin() as connection:
+        yield connection
 
 
 def _alone(engine: AsyncEngine) -> None:
@@ -103,9 +113,7 @@ class PostgresWriter:
         """Create the database, or bring it to the newest revision, in one transaction."""
 
         async def work() -> None:
-            patient = engine(self._url, answering=None, poolclass=NullPool)
-            _alone(patient)
-            async with patient.begin() as connection:
+            async with alone(self._url) as connection:
                 await connection.run_sync(_migrate)
 
         await self._thread.do(lambda: self._loop.run_until_complete(work()))

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pubkeep.clock import Clock
 from pubkeep.errors import Failed, NotSupported
 from pubkeep.query.values import Missing, at, sort_key
+from pubkeep.storage import moving
 from pubkeep.storage.checking import AT_ONCE, COUNTERS, FILLED, HANGING, NAMED, miscounted, places
 from pubkeep.storage.engines import READERS, Fetcher
 from pubkeep.storage.indexing import NAME, VERSION, Indexed, document_of
@@ -42,7 +44,7 @@ class ServerUpkeep:
             "engine_version": "SELECT current_setting('server_version')",
             "revision": "SELECT version_num FROM alembic_version",
             "bytes": "SELECT pg_database_size(current_database())",
-            "indexing": "SELECT max(behind) FROM (SELECT behind FROM derived UNION ALL SELECT behind FROM key) AS unfilled",
+            "indexing": "SELECT max(behind) FROM (SELECT behind FROM derived UNION ALL SELECT behind FROM key) AS each",
         }.items():
             found[key] = (await ask(question, {}))[0][0] or 0
         for table in sorted(Base.metadata.tables):
@@ -115,6 +117,10 @@ class ServerUpkeep:
     async def copy(self, target: Path, progress: Progress) -> int:  # noqa: ARG002
         """Never called: see begin_copy."""
         raise NotSupported("the database: it is kept by a PostgreSQL server")
+
+    async def move(self, place: Path | str, progress: Progress) -> int:
+        """See pubkeep.upkeep."""
+        return await moving.move(self._opened.readers, place, Clock(), progress)
 
     async def compact(self) -> tuple[int, int]:
         """See pubkeep.upkeep. Nobody waits: room is given back to the tables, not to the disk."""

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
+from pubkeep.clock import Clock
 from pubkeep.errors import Cancelled, StorageFull
-from pubkeep.storage import damage
+from pubkeep.storage import damage, moving
 from pubkeep.storage.checking import Turn, check
 from pubkeep.storage.engines import READERS
 from pubkeep.storage.keepsake import beside
@@ -103,6 +104,10 @@ class FileUpkeep:
             return size
 
         return await self._apart(work, progress)
+
+    async def move(self, place: Path | str, progress: Progress) -> int:
+        """See pubkeep.upkeep."""
+        return await moving.move(self._opened.readers, place, Clock(), progress)
 
     async def compact(self) -> tuple[int, int]:
         """See pubkeep.upkeep."""
