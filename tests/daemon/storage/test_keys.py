@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pubkeep.clock import Clock
 from pubkeep.model import NewItem
 from pubkeep.query.conditions import Parsed
 from pubkeep.query.declared import Declared
@@ -182,6 +183,34 @@ async def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
     assert await found(store, path="/price", value=4) == {"e4"}
     await store.close()
     assert fault(path) == ""
+
+
+async def test_what_is_declared_gives_no_number_that_cannot_be_asked_about(tmp_path: Path) -> None:
+    store, node = await opened(tmp_path / "pubkeep.db", "event")
+    await store.apply(node, [event(1)])
+    before = store.sequence
+
+    await store.declare(BOTH)
+
+    assert store.sequence == before
+    assert not (await store.search(SearchRequest(since=store.sequence), [KEY.account])).reset
+    await store.close()
+
+
+class Stopped(Clock):
+    """It shows the same at each start, as where there is no battery."""
+
+    def wall(self) -> int:
+        return 0
+
+
+async def test_an_index_has_a_number_of_its_own_whatever_the_clock_says(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    for declared, places in ((Declared({START: frozenset()}), 1), (BOTH, 2), (Declared({PRICE: frozenset()}), 1)):
+        store, _ = await opened(path, "event", Stopped())
+        await store.declare(declared)
+        await filled(path, places)
+        await store.close()
 
 
 DYING = """
