@@ -56,6 +56,7 @@ class Finding:
         indexing, keys = self.indexing, self._keys  # as they are before anything is read
         async with self._readers.snapshot() as fetcher:
             scope = await self._scope(fetcher, request.query, accounts)
+            keys = keys.still_in(self._keys)  # it may have waited long for this snapshot
             sequence, start = await present(fetcher, request.since)
             walk = Walk(
                 self._clock, self.limits, fetcher, self._dialect, scope, keys, self._stored, marked=not indexing

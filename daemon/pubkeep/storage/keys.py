@@ -71,6 +71,11 @@ class Keys:
         each = {path: replace(key, ready=key.ready or key.number in numbers) for path, key in self.each.items()}
         return Keys(self.declared, each)
 
+    def still_in(self, later: "Keys") -> "Keys":
+        """Those that are later declared as they are now: of the others, rows may be gone."""
+        numbers = {key.number for key in later.each.values()}
+        return Keys(self.declared, {path: key for path, key in self.each.items() if key.number in numbers})
+
 
 # -- asking -------------------------------------------------------------------------------------------------
 

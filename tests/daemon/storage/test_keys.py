@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pubkeep.query.matching import compare
 from pubkeep.query.values import MISSING, sort_key
 from pubkeep.questions import SearchRequest
 from pubkeep.storage import keys
+from pubkeep.storage.engines import READERS
 from pubkeep.storage.keys import ranges
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
@@ -183,6 +184,25 @@ async def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
     assert await found(store, path="/price", value=4) == {"e4"}
     await store.close()
     assert fault(path) == ""
+
+
+async def test_a_search_that_has_to_wait_uses_no_index_that_goes_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "pubkeep.db"
+    store, node = await opened(path, "event")
+    await store.apply(node, [event(number) for number in range(20)])
+    await store.declare(BOTH)
+    await filled(path, 2)
+
+    async with AsyncExitStack() as readers:
+        for _ in range(READERS):
+            await readers.enter_async_context(store._readers.snapshot())
+        waiting = asyncio.create_task(found(store, path="/price", value=4))
+        await asyncio.sleep(0)
+        await store.declare(Declared())
+        await filled(path, 0)
+
+    assert await waiting == {"e4"}
+    await store.close()
 
 
 async def test_what_is_declared_gives_no_number_that_cannot_be_asked_about(tmp_path: Path) -> None:
