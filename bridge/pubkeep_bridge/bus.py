@@ -261,7 +261,8 @@ class Bus:
         answer = reply.result()
         if answer.message_type is _Type.ERROR:
             raise BusError(answer.error_name or "", str(answer.body[0]) if answer.body else "")
-        return list(answer.body) if not answer.unix_fds else [answer.unix_fds[index] for index in answer.body]
+        kinds = (kind.token for kind in answer.signature_tree.types)
+        return [answer.unix_fds[each] if kind == "h" else each for kind, each in zip(kinds, answer.body, strict=True)]
 
     async def request_name(self, name: str) -> bool:
         """Own this name; False where somebody else does. Nobody queues."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from pubkeep import __version__
 from pubkeep.clock import Clock
-from pubkeep.config import Settings, database_path, load
+from pubkeep.config import Settings, database_place, load
 from pubkeep.errors import InvalidArgs, PubkeepError
 from pubkeep.logs import set_up
 from pubkeep.notify import notify, reloading
@@ -44,6 +44,9 @@ class Daemon:
         self._arguments = arguments
         self._stop = asyncio.Event()
         self._clock = Clock()
+        self._place = database_place(settings.storage)
+        self._passwords: dict[str, str] = {}
+        """Those that were given since the start: where the backend is built anew, nobody has to give them again."""
         self._core: Core | None = None
         self._sessions: Any = None
         self._store: Any = None
@@ -66,12 +69,10 @@ class Daemon:
             return FAILED
         notify("READY=1", "STATUS=opening the database")
         log.info("%s %s owns %s (%s)", "pubkeepd", __version__, BUS_NAME, LIBRARY)
-        opening = asyncio.create_task(self._open(tree))
+        opening = asyncio.create_task(self._keep_open(tree))
         stopped = asyncio.create_task(self._stop.wait())
         ends: set[asyncio.Future[Any]] = {stopped, bus.disconnected}
         await asyncio.wait({*ends, opening}, return_when=asyncio.FIRST_COMPLETED)
-        if opening.done() and not opening.cancelled() and opening.exception() is None:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         lost = bus.disconnected.done()
         notify("STOPPING=1")
         log.info("the message bus went away" if lost else "stopping")
@@ -84,27 +85,37 @@ class Daemon:
         stopped.cancel()
         crashed = [result for result in results if isinstance(result, Exception)]
         if crashed:
-            log.critical("the daemon could not start", exc_info=crashed[0])
+            log.critical("the daemon cannot go on", exc_info=crashed[0])
         return FAILED if lost or crashed else 0
 
     # -- opening and closing ---------------------------------------------------------------------
 
+    async def _keep_open(self, tree: Tree) -> None:
+        """Open the backend, again where that fails, and anew where damage of the database is met.
+
+        The name and the passwords are kept meanwhile: a new process would have to be given them again, and nobody may
+        be there who starts it.
+        """
+        while True:
+            try:
+                await self._open(tree)
+                await self._store.damaged()
+                words, pause = "the database was damaged; it is built anew, and its nodes are fetched again", 0.0
+            except PubkeepError as error:
+                log.error("%s (%s)", error, self._place)
+                words, pause = str(error), RETRY
+            notify(f"STATUS={words}")
+            await tree.detach(words)
+            gc.unfreeze()
+            with contextlib.suppress(PubkeepError):  # what keeps it from being closed in order is met again
+                await self._close()
+            await asyncio.sleep(pause)
+
     async def _open(self, tree: Tree) -> None:
         """Import what is heavy, open the database, take up the accounts."""
         modules = await asyncio.to_thread(_import_backend)
-        path = self._settings.storage.path or database_path()
-        while True:
-            try:
-                self._store = await modules["storage.store"].Store.open(
-                    path, self._clock, self._settings.storage.changes_days
-                )
-                break
-            except PubkeepError as error:
-                log.error("%s (%s)", error, path)
-                notify(f"STATUS={error}")
-                tree.gate.fail(str(error))
-                tree.state_changed()
-                await asyncio.sleep(RETRY)
+        changes_days = self._settings.storage.changes_days
+        self._store = await modules["storage.store"].Store.open(self._place, self._clock, changes_days)
         analysers = modules["analysers.registry"].Registry()
         modules["analysers.registry"].load_entry_points(analysers)
         self._sessions = modules["xmpp.sessions"].Sessions(self._settings.xmpp, self._clock)
@@ -114,11 +125,13 @@ class Daemon:
         )
         normalise = modules["xmpp.jid"].normalise
         accounts = modules["accounts"].Accounts(
-            self._store, self._sessions, cache, self._settings.accounts, self._clock, normalise
+            self._store, self._sessions, cache, self._settings.accounts, self._clock, normalise, self._passwords
         )
         self._sessions.listener, self._sessions.tell = cache, accounts.tell
         await self._sessions.interested(analysers.interests())
-        self._core = Core(accounts, cache, analysers, jobs)
+        upkeep = modules["storage.upkeep_of"].upkeep_of(self._store.opened)
+        maintenance = modules["maintenance"].Maintenance(upkeep, accounts, jobs)
+        self._core = Core(accounts, cache, analysers, jobs, maintenance)
         tree.attach(self._core)
         await accounts.open()
         tree.gate.open(self._core)
@@ -133,11 +146,13 @@ class Daemon:
         if self._sleep is not None:
             await self._sleep.close()
         if self._core is not None:
+            await self._core.maintenance.close()
             await self._core.accounts.close()
             await self._sessions.close()
             await self._core.cache.close()
-        if self._store is not None:
-            await self._store.close()
+        store, self._store, self._core, self._sleep = self._store, None, None, None
+        if store is not None:
+            await store.close()
 
     def _reload(self) -> None:
         """SIGHUP: read the settings again; what needs a restart says so."""
@@ -158,8 +173,8 @@ class Daemon:
 
 
 _BACKEND = (
-    *("storage.store", "xmpp.sessions", "xmpp.jid"),
-    *("analysers.registry", "sync.jobs", "cache.cache", "accounts"),
+    *("storage.store", "storage.upkeep_of", "xmpp.sessions", "xmpp.jid"),
+    *("analysers.registry", "sync.jobs", "cache.cache", "accounts", "maintenance"),
 )
 
 

@@ -58,6 +58,7 @@ class Accounts:
         settings: Mapping[str, AccountSettings],
         clock: Clock,
         parse_jid: Callable[[str], str],
+        passwords: dict[str, str] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._store = store
@@ -68,7 +69,7 @@ class Accounts:
         self._parse_jid = parse_jid
         self._environ = environ
         self._accounts: dict[int, Account] = {}
-        self._passwords: dict[str, str] = {}
+        self._passwords = {} if passwords is None else passwords
         self._status: dict[str, SessionStatus] = {}
         self._services: dict[str, str] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pubkeep.errors import InvalidArgs
 
@@ -42,6 +43,8 @@ class StorageSettings:
 
     path: Path | None = None
     """The database file; by default `pubkeep.db` in $STATE_DIRECTORY or $XDG_DATA_HOME/pubkeep."""
+    url: str = ""
+    """A database of a PostgreSQL server instead: `postgresql+asyncpg://user@host/name`."""
     changes_days: int = setting(30, 1, 3650)
     """So long it is remembered what is gone, for frontends that were away."""
 
@@ -116,6 +119,29 @@ def database_path(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(home) / "pubkeep" / "pubkeep.db"
 
 
+def database_place(settings: StorageSettings, environ: Mapping[str, str] = os.environ) -> Path | str:
+    """Where the database is: a file, or the URL of a server's."""
+    return settings.url or settings.path or database_path(environ)
+
+
+def database_url(text: str, where: str = "the URL") -> str:
+    """The URL of a database of PostgreSQL.
+
+    Raises:
+        InvalidArgs: it is none, or there is a password in it; the message begins with `where`.
+    """
+    try:
+        parts = urlsplit(text)
+        named, _ = parts.path.strip("/"), parts.port
+    except ValueError as error:
+        raise InvalidArgs(f"{where}: {error}") from None
+    if parts.password is not None:
+        raise InvalidArgs(f"{where} must not have the password in it: it stands in ~/.pgpass, or is set as PGPASSWORD")
+    if parts.scheme not in ("postgresql", "postgresql+asyncpg") or not named:
+        raise InvalidArgs(f"{where} must be of the form postgresql+asyncpg://user@host/name")
+    return text.replace(parts.scheme, "postgresql+asyncpg", 1)
+
+
 def load(
     path: Path | None = None, environ: Mapping[str, str] = os.environ, arguments: Mapping[str, str] | None = None
 ) -> Settings:
@@ -151,6 +177,8 @@ def load(
             elif variable in environ:
                 part = replace(part, **{key.name: _from_text(part, key.name, environ[variable], variable)})
         settings = replace(settings, **{section.name: part})
+    if settings.storage.url and settings.storage.path:
+        raise InvalidArgs("[storage] path and url: there is one database; choose one of them")
     return settings
 
 
@@ -202,6 +230,10 @@ def _checked(kind: type[Any], key: str, value: Any, where: str) -> Any:
         if isinstance(value, str) and value:
             return Path(value).expanduser()
         raise InvalidArgs(f"{where} must be the path of a file, not {value!r}")
+    if wanted is str:
+        if isinstance(value, str):
+            return database_url(value, where) if value else value
+        raise InvalidArgs(f"{where} must be a text, not {value!r}")
     if typing.get_origin(wanted) is tuple:
         if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
             return tuple(value)

@@ -16,6 +16,7 @@
   - NotSupported     the service cannot do this, or cannot prove it
   - NotReady         the daemon starts or stops; try again
   - StorageFull      the disk of the database is full
+  - Damaged          the database's file is damaged; it is set aside, and another one is built
   - Cancelled        ended by the caller
   - Failed           a bug or trouble of ours; details are in the log
 
@@ -82,6 +83,10 @@ class NotReady(PubkeepError):
 
 class StorageFull(PubkeepError):
     """There is no room on the disk of the database."""
+
+
+class Damaged(PubkeepError):
+    """The file of the database is damaged: nothing in it can be believed."""
 
 
 class Cancelled(PubkeepError):

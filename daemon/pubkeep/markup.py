@@ -33,6 +33,8 @@ _USUAL = {"http://www.w3.org/1999/xhtml": "html"}
 _DECLARED = "xmlns:"
 _PREFIX = re.compile(r"(?<![\w.:-])([^\W\d][\w.-]*):(?=[^\W\d])")
 """What may be a prefix: of the whole value, of one of several in a list, or of a name in a path or an expression."""
+_STEP = 512
+"""Characters read in one go where only the beginning is wanted."""
 _TEXT = 256
 """Characters of the longest text that may be a qualified name."""
 
@@ -172,6 +174,19 @@ def parse(xml: str) -> Element:
         raise InvalidArgs(f"payload: {error}") from None
     except (expat.ExpatError, ValueError) as error:
         raise InvalidArgs(f"payload: not well-formed XML: {error}") from None
+
+
+def root_namespace(xml: str) -> str:
+    """The namespace of the outermost element of well-formed XML; little is read behind its tag."""
+    names: list[str] = []
+    parser = expat.ParserCreate("utf-8", SEPARATOR)
+    parser.StartElementHandler = lambda name, _: names.append(name)
+    start = 0
+    while not names:
+        end = start + _STEP
+        parser.Parse(xml[start:end].encode(), end >= len(xml))
+        start = end
+    return names[0].rpartition(SEPARATOR)[0]
 
 
 _ITEM = "{http://jabber.org/protocol/pubsub}item"

@@ -263,7 +263,8 @@ class ItemRow:
     @property
     def octets(self) -> int:
         """What it takes in an answer, roughly."""
-        long = (self.title, self.xml, self.json)
+        snippet = self.extra.get("snippet")
+        long = (self.title, self.xml, self.json, *(snippet if isinstance(snippet, tuple) else ()))
         return 200 + sum(len(text) if text.isascii() else len(text.encode()) for text in long)
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """How Alembic reaches the database: over the daemon's connection, or for people as the daemon finds it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, make_url
 
-from pubkeep.config import database_path, load
+from pubkeep.config import database_place, load
 from pubkeep.storage.migrate import unchecked
 from pubkeep.storage.sqlite import make_room, writer_engine
 from pubkeep.storage.tables import FTS_TABLES, Base
@@ -30,20 +31,30 @@ def run(connection: Connection) -> None:
     context.run_migrations()
 
 
-def database() -> Path:
+def database() -> Path | str:
     """`-x url=...`, else where the daemon's database is."""
     url = context.get_x_argument(as_dictionary=True).get("url", "")
-    if url:
+    if url.startswith("sqlite"):
         return Path(make_url(url).database or "")
-    return load().storage.path or database_path()
+    return url or database_place(load().storage)
+
+
+async def on_server(url: str) -> None:
+    """Migrate a database of PostgreSQL."""
+    from pubkeep.storage.postgresql import alone
+
+    async with alone(make_url(url)) as connection:
+        await connection.run_sync(run)
 
 
 given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
-else:
-    make_room(database())
-    engine = writer_engine(database())
+elif isinstance(place := database(), Path):
+    make_room(place)
+    engine = writer_engine(place)
     with unchecked(engine) as own:
         run(own)
     engine.dispose()
+else:
+    asyncio.run(on_server(place))

@@ -2,6 +2,7 @@
 """What can be typed, what the manual says, and what a terminal never sees."""
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from pubkeep_bridge.cli import render
+from pubkeep_bridge.cli import asking, render
 from pubkeep_bridge.cli.arguments import parser
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "pubkeep.md").read_text()
+ASKED = MANUAL.partition("## What is asked for")[2].partition("\n## ")[0]
+EVERYWHERE = ("--help", "--json", "--bus", "--account", "--password-file", "--no-pager")
 
 
 def commands(found: argparse.ArgumentParser, prefix: str = "") -> dict[str, argparse.ArgumentParser]:
@@ -26,6 +29,8 @@ def commands(found: argparse.ArgumentParser, prefix: str = "") -> dict[str, argp
 
 
 def test_the_manual_names_every_command_and_option() -> None:
+    asking.add_flags(flags := argparse.ArgumentParser())
+    asked = {option for action in flags._actions for option in action.option_strings}
     rows = {row[0]: row for row in re.findall(r"^\| `([a-z ]+?)(?: [\[A-Z][^`]*)?` \|(.*)\|$", MANUAL, re.MULTILINE)}
 
     assert set(rows) == set(commands(parser()))
@@ -33,11 +38,7 @@ def test_the_manual_names_every_command_and_option() -> None:
         for action in command._actions:
             for option in action.option_strings:
                 if option.startswith("--"):
-                    where = (
-                        MANUAL
-                        if option in ("--help", "--json", "--bus", "--account", "--password-file")
-                        else rows[name][1]
-                    )
+                    where = MANUAL if option in EVERYWHERE else ASKED if option in asked else rows[name][1]
                     assert f"`{option}" in where, f"{name} {option}"
 
 
@@ -65,6 +66,9 @@ def test_every_command_helps() -> None:
         ("config set s n --account a@b title=News", "fields", [("title", "News")]),
         ("retract - n --account a@b one two", "ids", ["one", "two"]),
         ("search --type blog spring onions", "words", ["spring", "onions"]),
+        ("search onions -radish --type blog -ivy gard*", "words", ["onions", "-radish", "-ivy", "gard*"]),
+        ("search x --order-by -published --order-by -/start", "order_by", ["-published", "-/start"]),
+        ("search onions -- -radish", "words", ["onions", "-radish"]),
     ],
 )
 def test_options_may_stand_anywhere(typed: str, name: str, value: object) -> None:
@@ -75,6 +79,11 @@ def test_a_terminal_obeys_nothing_that_comes_from_the_network() -> None:
     assert render.clean("a\x1b[31mred\x07\u202e\nb\u009b") == "a·[31mred·· b·"
     assert render.fit("日本語", 5) == "日本…"
     assert render.width("e\u0301") == 1
+    assert render.clean(family := "\U0001f468\u200d\U0001f469") == family
+    assert render.harmless(json.dumps(evil := "\x9b31m\u202e\x1b春", ensure_ascii=False)) == (
+        '"\\u009b31m\\u202e\\u001b春"'
+    )
+    assert json.loads(render.harmless(json.dumps(evil, ensure_ascii=False))) == evil
 
 
 def test_help_and_usage_need_no_bus_and_import_little() -> None:

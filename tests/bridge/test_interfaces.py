@@ -97,7 +97,8 @@ def test_every_option_is_documented_with_its_type(interface: str, member: str, t
         ("Sync", "Explain", rows.EXPLANATION),
         ("PubSub", "GetSubscriptions", rows.SUBSCRIPTION),
         ("PubSub", "Discover", rows.DISCOVERY | rows.ENTRY),
-        ("PubSub", "GetItems", {f"{key}": kind for key, kind in rows.EXTRA.items()}),
+        ("PubSub", "GetItems", rows.EXTRA),
+        ("Cache", "Search", rows.FOUND),
     ],
 )
 def test_every_key_of_an_answer_is_documented_with_its_type(interface: str, member: str, table: dict[str, str]) -> None:

@@ -17,7 +17,7 @@ from pubkeep_bridge.client import Pubkeep
 
 TEMPLATE = Path(pubkeep_bridge.mock.__file__).with_name("pubkeep.py")
 NAMES = {
-    contract.ROOT: ("Manager", "Cache", "Analysers"),
+    contract.ROOT: ("Manager", "Cache", "Analysers", "Database"),
     f"{contract.ROOT}/accounts/1": ("Account", "PubSub", "Sync"),
     f"{contract.ROOT}/jobs/1": ("Job",),
 }

@@ -10,13 +10,14 @@ from pubkeep_bridge import contract
 from pubkeep_bridge.service.account import Account
 from pubkeep_bridge.service.analysers import Analysers
 from pubkeep_bridge.service.cache import Cache
+from pubkeep_bridge.service.database import Database
 from pubkeep_bridge.service.job import Job
 from pubkeep_bridge.service.manager import Manager
 from pubkeep_bridge.service.objects import Served
 from pubkeep_bridge.service.pubsub import PubSub
 from pubkeep_bridge.service.sync import Sync
 
-CLASSES = (Manager, Cache, Analysers, Account, PubSub, Sync, Job)
+CLASSES = (Manager, Cache, Analysers, Database, Account, PubSub, Sync, Job)
 
 
 def test_every_interface_is_served() -> None:

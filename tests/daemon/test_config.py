@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pubkeep.config import database_path, load
+from pubkeep.config import database_path, database_place, load
 from pubkeep.errors import InvalidArgs
 
 
@@ -62,3 +62,27 @@ def test_the_database_is_where_systemd_or_the_desktop_wants_it() -> None:
     assert database_path({"STATE_DIRECTORY": "/var/lib/x:/other"}) == Path("/var/lib/x/pubkeep.db")
     assert database_path({"XDG_DATA_HOME": "/data"}) == Path("/data/pubkeep/pubkeep.db")
     assert database_path({"HOME": "/home/juliet"}) == Path("/home/juliet/.local/share/pubkeep/pubkeep.db")
+
+
+def test_a_database_of_a_server_is_named_by_its_url(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, '[storage]\nurl = "postgresql://juliet@db.example/pubkeep"'), {})
+
+    assert database_place(settings.storage, {}) == "postgresql+asyncpg://juliet@db.example/pubkeep"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('url = "mysql://x/y"', r"line 2: \[storage\] url must be of the form postgresql\+asyncpg://user@host/name"),
+        ('url = "postgresql://host"', "must be of the form"),
+        ('url = "postgresql://juliet:secret@host/name"', "must not have the password in it: it stands in ~/.pgpass"),
+        ('url = "postgresql://host:x/name"', "line 2: .*Port could not be cast"),
+        ("url = 5", "url must be a text, not 5"),
+        ('url = "postgresql://host/name"\npath = "/x"', "there is one database; choose one of them"),
+    ],
+)
+def test_a_url_that_is_none_is_refused_and_says_no_secret(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InvalidArgs, match=words) as raised:
+        load(written(tmp_path, f"[storage]\n{text}"), {})
+
+    assert "secret" not in str(raised.value)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pubkeep import markup
+from pubkeep import markup, payload
 from pubkeep.errors import InvalidArgs
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -71,6 +71,19 @@ def test_any_payload_is_written_as_it_was_read(xml: str) -> None:
     assert canonical(written) == canonical(xml)
     assert meant(written) == meant(xml)
     assert markup.write(markup.parse(written)) == written
+
+
+@given(documents())
+def test_the_namespace_of_a_payload_is_read_from_its_first_tag(xml: str) -> None:
+    written = markup.write(markup.parse(xml))
+
+    assert markup.root_namespace(written) == payload.namespace(markup.parse(xml))
+
+
+@pytest.mark.parametrize("length", [1, 511, 5000])
+def test_what_stands_behind_the_first_tag_is_not_read(length: int) -> None:
+    assert markup.root_namespace(f"<a xmlns='urn:x' b='{'é' * length}'>{'y' * 2000}</wrong>") == "urn:x"
+    assert markup.root_namespace(f"<{'a' * length}/>") == ""
 
 
 @given(documents())

@@ -257,5 +257,6 @@ async def test_a_database_that_was_taken_down_to_nothing_is_made_again(tmp_path:
 
     store = await Store.open(path, Clock())
 
-    assert await store.accounts() == []
+    assert [account.jid for account in await store.accounts()] == [KEY.account]
+    assert [node.items for node in await store.nodes(KEY.account)] == [0]
     await store.close()

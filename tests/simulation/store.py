@@ -115,7 +115,7 @@ class _InlineWriter(SqliteWriter):
         self.disk = disk
         self.dead = False
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         disk = self.disk
         await _turns(disk.turns())
         if disk.slow:

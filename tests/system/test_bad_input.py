@@ -153,9 +153,9 @@ def test_without_a_bus_it_says_so() -> None:
 async def test_a_database_that_cannot_be_opened_leaves_the_name_owned_and_says_why(
     daemon: DaemonProcess, private_bus: str
 ) -> None:
-    daemon.database.parent.mkdir(parents=True)
-    daemon.database.write_bytes(b"this is no database" * 100)
-    daemon.start()
+    mistake = daemon.folder / "diary.txt"
+    mistake.write_bytes(b"this is no database" * 100)
+    daemon.start("--database", str(mistake))
     bus = await Bus.connect(private_bus)
     manager = (NAME, ROOT, "org.freedesktop.DBus.Properties", "Get", "ss", [f"{NAME}.Manager", "StateMessage"])
 
@@ -170,9 +170,9 @@ async def test_a_database_that_cannot_be_opened_leaves_the_name_owned_and_says_w
         await bus.call(NAME, ROOT, f"{NAME}.Cache", "Search", "sa{sv}", ["x", {}])
     await bus.close()
 
-    assert words == "the database: the file is damaged or not a database of this program; move it away"
+    assert words == "the database: this file is none; choose another one with [storage] path"
     assert error.value.name == f"{NAME}.Error.NotReady"
-    assert daemon.database.read_bytes().startswith(b"this is no database")
+    assert mistake.read_bytes() == b"this is no database" * 100
 
 
 async def test_sigterm_ends_within_two_seconds_and_sighup_reloads(world: World) -> None:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The command `pubkeep`: a frontend like any other, over the bus only.
 
-* arguments.py                              what can be typed
-* accounts.py items.py nodes.py manage.py   the commands
-* render.py                                 text for people: columns, dates, nothing that a terminal would obey
-* setup.py                                  units and activation file of the user
+* arguments.py asking.py   what can be typed; what searches ask for
+* accounts.py items.py nodes.py search.py manage.py   the commands
+* database.py              `pubkeep database`
+* following.py             long work, with its progress
+* render.py                text for people: columns, dates, nothing that a terminal would obey
+* pager.py                 long output in a terminal
+* setup.py                 units and activation file of the user
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 nothing found, 4 no daemon, 130 interrupted.
 """

@@ -5,6 +5,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from pubkeep_bridge.cli import asking
+
 EPILOG = """examples:
   pubkeep account add juliet@example.org
   pubkeep get pubsub.example.org urn:xmpp:microblog:0
@@ -12,17 +14,6 @@ EPILOG = """examples:
 
 SERVICE is a JID; - means the account's own PEP.
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 nothing found, 4 no daemon, 130 interrupted."""
-
-SEARCHED = {
-    "type": "of this type",
-    "tag": "with this tag",
-    "from": "of this publisher",
-    "node": "of this node",
-    "account": "of this account",
-    "after": "published on this day (2026-01-31) or later",
-    "before": "published before this day",
-}
-"""Keys of a search box that are flags, too."""
 
 
 class _Command(argparse.ArgumentParser):
@@ -39,12 +30,18 @@ class _Command(argparse.ArgumentParser):
         finally:
             self._mixing = False
 
+    def _parse_optional(self, arg_string: str) -> Any:
+        """Words of a query may begin with a dash, and orders too; what is no short option is one of those."""
+        word = arg_string[:1] == "-" and arg_string[:2] != "--" and arg_string not in self._option_string_actions
+        return None if word and self.get_default("takes_dashes") else super()._parse_optional(arg_string)
+
 
 def parser() -> argparse.ArgumentParser:
     """All commands and options."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print JSON: one document, or one line each for watch")
     shared.add_argument("--bus", default="session", help="session (default), system, or an address")
+    shared.add_argument("--no-pager", action="store_true", help="print long output at once")
     one = argparse.ArgumentParser(add_help=False, parents=[shared])
     one.add_argument("--account", default="", metavar="JID", help="which account; the only one by default")
     at = argparse.ArgumentParser(add_help=False, parents=[one])
@@ -111,13 +108,14 @@ def parser() -> argparse.ArgumentParser:
 
     _manage(add, at, node)
 
-    search = add("search", "find items by their words", shared, "'spring onions' -radish gard*")
-    search.add_argument("words", nargs="*", help='words, "phrases", prefix*, -not, OR, tag:garden; or a query in JSON')
-    for key, what in SEARCHED.items():
-        search.add_argument(f"--{key}", action="append", dest=f"only_{key}", help=f"only items {what}")
+    search = add("search", "find items", shared, "'spring onions' -radish gard* --type blog --after 7d")
+    asking.add_flags(search)
     search.add_argument("--order-by", action="append", metavar="ORDER", help="-published, rank, /place/in/json, ...")
+    search.add_argument(
+        "--limit", type=_number, metavar="N", help="so many (default 20; in a pager as far as it is read)"
+    )
+    search.add_argument("--all", action="store_true", help="all of them")
     search.add_argument("--cursor", help="go on where a page ended")
-    search.add_argument("--limit", type=int, default=20, metavar="N", help="so many (default 20)")
     search.add_argument("--since", type=int, metavar="SEQUENCE", help="only what changed after it")
 
     changes = add(
@@ -130,9 +128,7 @@ def parser() -> argparse.ArgumentParser:
     changes.add_argument("--limit", type=int, default=1000, metavar="N", help="so many (default 1000)")
 
     export = add("export", "write all items that match as JSON Lines", shared, "type:blog after:2026 > blogs.jsonl")
-    export.add_argument("words", nargs="*", help="as for search; all items by default")
-    for key, what in SEARCHED.items():
-        export.add_argument(f"--{key}", action="append", dest=f"only_{key}", help=f"only items {what}")
+    asking.add_flags(export)
 
     lookup = add("lookup", "show items by their addresses", shared)
     lookup.add_argument("uris", nargs="+", metavar="URI", help="as search and get print them with --json")
@@ -147,6 +143,8 @@ def parser() -> argparse.ArgumentParser:
     analysers = add("analysers", "list the analysers, or describe one", shared, "blog --test entry.xml")
     analysers.add_argument("name", nargs="?", help="describe this one")
     analysers.add_argument("--test", metavar="FILE", help="show what it makes of a payload")
+
+    _database(add("database", "look after the daemon's database", _NO_OPTIONS), shared)
 
     watch = add("watch", "print changes as they happen", shared, "--type blog")
     watch.add_argument("--type", default="", help="only of this type")
@@ -193,6 +191,12 @@ def _fields(command: argparse.ArgumentParser, number: str) -> None:
     command.add_argument("fields", nargs=number, type=_pair, metavar="KEY=VALUE", help=words)
 
 
+def _number(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def _pair(text: str) -> tuple[str, str]:
     key, separator, value = text.partition("=")
     if not (key and separator):
@@ -222,6 +226,17 @@ def _account(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     actions.add_parser("list", help="list the accounts", parents=[shared])
     for name, words in (("remove", "remove an account and what is held for it"), ("connect", "connect now")):
         actions.add_parser(name, help=words, parents=[shared]).add_argument("jid", help="the account")
+
+
+def _database(command: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("stats", help="show how large it is, and what of", parents=[shared])
+    actions.add_parser("check", help="look whether it is whole", parents=[shared])
+    actions.add_parser("vacuum", help="write it anew without what is not used", parents=[shared])
+    backup = actions.add_parser("backup", help="write a copy of it", parents=[shared])
+    backup.add_argument("file", metavar="FILE", help="a file that is not there yet")
+    move = actions.add_parser("move", help="write all of it into another database", parents=[shared])
+    move.add_argument("--to", metavar="PLACE", required=True, help="a file, or postgresql+asyncpg://user@host/name")
 
 
 def _version() -> str:

@@ -1,23 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The commands about nodes and about everything that is held."""
+"""The commands about nodes, what is made of them, and how they change."""
 
 import argparse
-import asyncio
-import json
-import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 from pubkeep_bridge.cli import render
-from pubkeep_bridge.cli.arguments import SEARCHED
-from pubkeep_bridge.cli.items import listing, service
+from pubkeep_bridge.cli.following import followed
+from pubkeep_bridge.cli.items import service
 from pubkeep_bridge.cli.run import DONE, FAILED, NOTHING
-from pubkeep_bridge.client import Job, Pubkeep
-
-BAR = 40
-"""Columns of a progress bar."""
+from pubkeep_bridge.client import Pubkeep
 
 
 async def nodes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
@@ -51,8 +44,10 @@ async def nodes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
 async def sync(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Fetch a node whole; interrupting cancels the job."""
     account = await pubkeep.account(arguments.account)
-    result = await _followed(await account.synchronise(service(arguments), arguments.node), arguments)
-    if not arguments.json:
+    result = await followed(await account.synchronise(service(arguments), arguments.node))
+    if arguments.json:
+        render.document(result)
+    else:
         print(f"{result['items']} items are here")
     return DONE
 
@@ -61,9 +56,11 @@ async def verify(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Compare the copy with the service."""
     account = await pubkeep.account(arguments.account)
     job = await account.verify(service(arguments), arguments.node, repair=arguments.repair)
-    result = await _followed(job, arguments)
+    result = await followed(job)
     same = not any(result[kind] for kind in ("missing", "extra", "different"))
-    if not arguments.json:
+    if arguments.json:
+        render.document(result)
+    else:
         for kind, words in (("missing", "not here"), ("extra", "no more there"), ("different", "another there")):
             for item_id in result[kind]:
                 print(f"{render.clean(item_id)}: {words}")
@@ -87,36 +84,6 @@ async def policy(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-async def _followed(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The result of a job, its progress shown; interrupting cancels it."""
-    try:
-        async for done, total in job.progress():
-            if not arguments.json:
-                _progress(done, total)
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            await job.cancel()
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
-        raise
-    result: dict[str, Any] = {**await job.result()}
-    if arguments.json:
-        render.document(result)
-    elif sys.stderr.isatty():
-        _progress(result["items"], result["items"])
-        print(file=sys.stderr)
-    return result
-
-
-def _progress(done: int, total: int) -> None:
-    """A bar in a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return
-    filled = BAR * done // total if total else 0
-    words = f"{done} of {total}" if total else f"{done}"
-    print(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {words} ", end="", file=sys.stderr, flush=True)
-
-
 async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Why a node is (not) cached."""
     account = await pubkeep.account(arguments.account)
@@ -134,89 +101,6 @@ async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
         print(f"analyser {render.clean(name)}: {render.clean(reason)}")
     render.pairs({key: render.date(v) if key in ("verified_at", "next_attempt") else v for key, v in found.items()})
     return DONE
-
-
-def query(arguments: argparse.Namespace) -> str:
-    """What is asked for: JSON as it is, or what was typed, with the flags behind it."""
-    typed = " ".join(arguments.words)
-    if typed.lstrip().startswith("{"):
-        return typed
-    flags = [f'{key}:"{value}"' for key in SEARCHED for value in getattr(arguments, f"only_{key}") or ()]
-    return " ".join([typed, *flags])
-
-
-async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
-    """Items that match, newest first."""
-    found = await pubkeep.search(
-        query(arguments),
-        limit=arguments.limit,
-        cursor=arguments.cursor,
-        since=arguments.since,
-        order_by=arguments.order_by,
-    )
-    if arguments.json:
-        render.document({"items": found.items, "removed": found.removed, "meta": found.meta})
-        return DONE if found.items or found.removed else NOTHING
-    listing(found.items)
-    for uri in found.removed:
-        print(f"gone  {render.clean(uri)}")
-    words = f"{found.meta['took_us'] / 1000:.1f} ms; sequence {found.meta['sequence']}"
-    if "cursor" in found.meta:
-        words += f"; there are more: --cursor {found.meta['cursor']}"
-    if "unfinished" in found.meta:
-        words += "; that took too long, the cursor goes on with the search"
-    if "indexing" in found.meta:
-        words += "; older items are still being indexed"
-    if found.meta["incomplete"]:
-        words += f"; {found.meta['incomplete']} nodes in scope are not synced"
-    render.note(words)
-    return DONE if found.items or found.removed else NOTHING
-
-
-async def export(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
-    """Items as JSON Lines, one after the other as they come."""
-    descriptor = await pubkeep.export(query(arguments))
-    return await asyncio.to_thread(_copied, descriptor)
-
-
-def _copied(descriptor: int) -> int:
-    last = b""
-    with os.fdopen(descriptor, "rb") as stream:
-        for last in stream:
-            sys.stdout.buffer.write(last)
-    sys.stdout.buffer.flush()
-    end = json.loads(last) if last.endswith(b"\n") else {}
-    if "end" not in end:
-        render.note("the export was cut off: the log of the daemon may say why")
-        return FAILED
-    return DONE if end["count"] else NOTHING
-
-
-async def changes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
-    """What changed, oldest first."""
-    where = {"account": arguments.account, "service": arguments.service, "node": arguments.node, "type": arguments.type}
-    given = {key: value for key, value in where.items() if value}
-    found, following, more = await pubkeep.changes(arguments.since, given, limit=arguments.limit)
-    if arguments.json:
-        render.document({"changes": found, "next": following, "more": more})
-        return DONE if found else NOTHING
-    if found:
-        rows = [(each.sequence, each.kind, each.service, each.node, each.id or "-") for each in found]
-        render.table(("SEQUENCE", "CHANGE", "SERVICE", "NODE", "ID"), rows)
-    render.note(f"go on with --since {following}" + ("; there are more already" if more else ""))
-    return DONE if found else NOTHING
-
-
-async def lookup(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
-    """Items by their addresses."""
-    found, missing = await pubkeep.lookup(arguments.uris, format="both" if arguments.json else "json")
-    if arguments.json:
-        render.document({"items": found, "missing": missing})
-    else:
-        listing(found)
-        for uri in missing:
-            render.note(f"not held: {uri}")
-    return DONE if found else NOTHING
 
 
 async def forget(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
@@ -237,7 +121,8 @@ async def forget(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
 async def analysers(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """All analysers, one, or what one makes of a payload."""
     if arguments.name and arguments.test:
-        print(await pubkeep.test_analyser(arguments.name, Path(arguments.test).read_text(encoding="utf-8")))
+        made = await pubkeep.test_analyser(arguments.name, Path(arguments.test).read_text(encoding="utf-8"))
+        print(render.harmless(made))
         return DONE
     if arguments.name:
         found = await pubkeep.describe_analyser(arguments.name)

@@ -9,6 +9,7 @@ import os
 import sys
 
 from pubkeep_bridge.bus import NoBus
+from pubkeep_bridge.cli import pager, render
 from pubkeep_bridge.client.client import connect
 from pubkeep_bridge.client.errors import NotReady, NotRunning, PubkeepError
 
@@ -23,9 +24,13 @@ _MODULES = {
     "retract": "items",
 } | (
     dict.fromkeys(("create", "delete", "purge", "config", "affiliations"), "manage")
+    | {"database": "database"}
     | dict.fromkeys(("subscriptions", "subscribe", "unsubscribe", "discover"), "manage")
+    | dict.fromkeys(("search", "export", "changes", "lookup"), "search")
 )
 """Module of each command; the others are in nodes."""
+_LONG = ("search", "export", "changes", "lookup", "get", "nodes", "analysers", "explain", "discover", "subscriptions")
+"""Commands whose output may be longer than a screen."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except NoBus as error:
-        print(f"pubkeep: {error}; log in to a desktop, or use dbus-run-session", file=sys.stderr)
-        return NO_DAEMON
+        return _say(f"{error}; log in to a desktop, or use dbus-run-session", NO_DAEMON)
     except (NotRunning, NotReady) as error:
         return _say(error, NO_DAEMON)
     except OSError as error:
@@ -53,11 +57,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _run(arguments: argparse.Namespace) -> int:
     module = importlib.import_module(f"pubkeep_bridge.cli.{_MODULES.get(arguments.command, 'nodes')}")
+    long = arguments.command in _LONG and not (arguments.json or arguments.no_pager)
+    arguments.paged = long and pager.wanted()
+    status: int = DONE  # where the pager is left
     async with connect(arguments.bus) as pubkeep:
-        status: int = await getattr(module, arguments.command)(pubkeep, arguments)
-        return status
+        with pager.paged() if arguments.paged else contextlib.nullcontext():
+            status = await getattr(module, arguments.command)(pubkeep, arguments)
+    return status
 
 
 def _say(error: object, status: int) -> int:
-    print(f"pubkeep: {error}", file=sys.stderr)
+    print(render.clean(f"pubkeep: {error}"), file=sys.stderr)
     return status

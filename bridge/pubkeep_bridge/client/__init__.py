@@ -9,6 +9,7 @@
 
 * client.py    connect, Pubkeep: the daemon, and what is held over all accounts
 * account.py   Account: PubSub as one account sees it
+* database.py  the daemon's database as a whole
 * jobs.py      long work: progress, cancelling
 * values.py    Item, ItemsAnswer, Change, ...
 * errors.py    D-Bus error names as one tree of classes

@@ -245,12 +245,7 @@ class Account:
 
     async def _job(self, member: str, service: str, node: str, **given: object) -> Job:
         job = Job(self._pubkeep._bus)
-        await job.listen()
-        try:
-            job.path = (await self._call("Sync", member, "ssa{sv}", service, node, wire.options(given)))[0]
-        except BaseException:
-            await job.close()
-            raise
+        await job.begin(lambda: self._call("Sync", member, "ssa{sv}", service, node, wire.options(given)))
         return job
 
     async def _call(self, interface: str, member: str, signature: str = "", *body: Any) -> list[Any]:

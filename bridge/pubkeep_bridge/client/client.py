@@ -8,6 +8,7 @@ from typing import Any, cast
 from pubkeep_bridge.bus import Bus, BusError, Variant
 from pubkeep_bridge.client import values, wire
 from pubkeep_bridge.client.account import Account, Format
+from pubkeep_bridge.client.database import Database
 from pubkeep_bridge.client.errors import NotFound, translated
 from pubkeep_bridge.client.signals import Signals
 from pubkeep_bridge.client.values import (
@@ -83,6 +84,11 @@ class Pubkeep:
     async def status(self) -> Status:
         """The daemon's version and state. Answers in every state."""
         return cast(Status, await self.properties(ROOT, "Manager"))
+
+    @property
+    def database(self) -> Database:
+        """The database as a whole."""
+        return Database(self)
 
     async def statistics(self, account: str = "") -> dict[str, int]:
         """What happened since the start, of one account or of all, and how many nodes are in which state.
@@ -163,6 +169,7 @@ class Pubkeep:
         format: Format | None = None,
         extra: bool | None = None,
         max_bytes: int | None = None,
+        tag: str | None = None,
     ) -> SearchAnswer:
         """Items of all accounts, newest first. Never asks the network.
 
@@ -173,9 +180,14 @@ class Pubkeep:
             limit: so many (default 50); `cursor` of the answer goes on after them.
             since: only what changed after this sequence number: the live view. Search once; then, on each `watch`
                 event, again with the last answer's `sequence`.
+            extra: fill `extra` of the items; `snippet` and `rank` of it say why they were found.
+            tag: a newer search with the same tag ends this one.
+
+        Raises:
+            Cancelled: it was ended so.
         """
         given = {"limit": limit, "cursor": cursor, "since": since, "format": format, "extra": extra}
-        options = wire.options(given | {"order_by": order_by, "max_bytes": max_bytes})
+        options = wire.options(given | {"order_by": order_by, "max_bytes": max_bytes, "tag": tag})
         found, removed, meta = await self.call(ROOT, "Cache", "Search", "sa{sv}", query, options)
         return SearchAnswer(values.items(found), removed, wire.plain(meta))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Long work of the daemon."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from pubkeep_bridge.bus import Bus, BusError, Signal
@@ -29,6 +29,17 @@ class Job:
         await self._signals.listen(sender=_NAME, interface=f"{_NAME}.Manager", member="JobFinished")
         properties = "org.freedesktop.DBus.Properties"
         await self._signals.listen(sender=_NAME, interface=properties, member="PropertiesChanged", arg0=f"{_NAME}.Job")
+
+    async def begin(self, ask: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+        """Follow the job that this call makes; it is the first result. Returns all of them."""
+        await self.listen()
+        try:
+            answer = await ask()
+        except BaseException:
+            await self.close()
+            raise
+        self.path = answer[0]
+        return answer
 
     async def close(self) -> None:
         """Follow no more; the job runs on."""

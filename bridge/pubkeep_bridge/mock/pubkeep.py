@@ -95,6 +95,9 @@ def _codes(jid: str) -> dict[str, str]:
         "Test": "ret = '{}'",
         "Synchronise": f"ret = dbus.ObjectPath('{JOB}')",
         "Verify": f"ret = dbus.ObjectPath('{JOB}')",
+        "Check": f"ret = dbus.ObjectPath('{JOB}')",
+        "Backup": f"import os; ret = (dbus.ObjectPath('{JOB}'), dbus.types.UnixFd(os.open(os.devnull, os.O_RDONLY)))",
+        "Vacuum": f"ret = dbus.ObjectPath('{JOB}')",
         "GetPolicy": "ret = dbus.Dictionary({'sync': 'auto'}, signature='sv')",
         "Explain": "ret = dbus.Dictionary({'words': 'this is a mock'}, signature='sv')",
     }
@@ -106,7 +109,7 @@ def load(mock: Any, parameters: dict[str, Any]) -> None:
     codes = _codes(jid)
     given = {
         "Version": "mock",
-        "ApiVersion": dbus.UInt32(4),
+        "ApiVersion": dbus.UInt32(5),
         "Jid": jid,
         "Enabled": True,
         "Kind": "synchronise",
@@ -138,7 +141,7 @@ def load(mock: Any, parameters: dict[str, Any]) -> None:
             )
         ],
     )
-    for name in ("Manager", "Cache", "Analysers"):
+    for name in ("Manager", "Cache", "Analysers", "Database"):
         add(mock, name)
     for path, names in ((ACCOUNT, ("Account", "PubSub", "Sync")), (JOB, ("Job",))):
         mock.AddObject(path, f"{BUS_NAME}.{names[0]}", {}, [])

@@ -11,6 +11,7 @@ from pubkeep_bridge.bus import Descriptor, Variant
 from pubkeep_bridge.service import options as opt
 from pubkeep_bridge.service import rows
 from pubkeep_bridge.service.gate import Gate
+from pubkeep_bridge.service.newest import Newest
 from pubkeep_bridge.service.objects import Served
 from pubkeep_bridge.service.pubsub import FORMATS, check_bytes
 from pubkeep_bridge.service.streams import Streams
@@ -23,6 +24,7 @@ SEARCH = {
     "format": "s",
     "extra": "b",
     "max_bytes": "u",
+    "tag": "s",
 }
 LOOKUP = {"format": "s", "extra": "b"}
 FILTER = {
@@ -49,16 +51,18 @@ class Cache(Served):
     """What is held, over all accounts."""
 
     interface = "im.pubkeep.Pubkeep1.Cache"
+    wants_sender = ("Search",)
 
     def __init__(self, gate: Gate, streams: Streams) -> None:
         self._gate = gate
         self._streams = streams
+        self._newest = Newest()
 
-    async def Search(self, query: str, options: dict[str, Any]) -> list[Any]:
-        request = search_request(query, options)
+    async def Search(self, query: str, options: dict[str, Any], *, sender: str) -> list[Any]:
+        tag, request = search_request(query, options)
         core = await self._gate.core()
         started = time.perf_counter()
-        result = await core.cache.search(request, core.accounts.jids())
+        result = await self._newest.run(sender, tag, core.cache.search(request, core.accounts.jids()))
         took_us = int((time.perf_counter() - started) * 1_000_000)
         return [rows.items(result.items), list(result.removed), rows.search_meta(result, took_us)]
 
@@ -110,15 +114,15 @@ class Cache(Served):
         return await core.cache.forget(where, core.accounts.jids(), **dates, **given)
 
 
-def search_request(query: str, options: dict[str, Any]) -> SearchRequest:
-    """The query with its options. Raises InvalidArgs."""
+def search_request(query: str, options: dict[str, Any]) -> tuple[str, SearchRequest]:
+    """The tag, and the query with its other options. Raises InvalidArgs."""
     given = opt.parse(options, SEARCH)
     opt.choice(given, "format", FORMATS)
     check_bytes(given)
     if not 1 <= given.get("limit", 1) <= MAX_LIMIT:
         raise InvalidArgs(f"option 'limit': {given['limit']} is not from 1 to {MAX_LIMIT}")
     given["order_by"] = tuple(given.get("order_by", ()))
-    return SearchRequest(read(query), **given)
+    return given.pop("tag", ""), SearchRequest(read(query), **given)
 
 
 def _start(cursor: str, found: list[Any]) -> int:

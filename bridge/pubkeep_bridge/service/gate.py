@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # imported after the name is owned
     from pubkeep.accounts import Accounts
     from pubkeep.analysers.registry import Registry
     from pubkeep.cache.cache import Cache
+    from pubkeep.maintenance import Maintenance
     from pubkeep.sync.jobs import Jobs
 
 PATIENCE = 5.0
@@ -27,6 +28,7 @@ class Core:
     cache: Cache
     analysers: Registry
     jobs: Jobs
+    maintenance: Maintenance
 
 
 class Gate:
@@ -49,9 +51,10 @@ class Gate:
         self._core, self.state, self.message = core, "ready", ""
         self._open.set()
 
-    def fail(self, message: str) -> None:
-        """The backend cannot come up now; another attempt follows."""
-        self.message = message
+    def shut(self, message: str) -> None:
+        """The backend cannot come up now, or is taken down; another attempt follows."""
+        self._open.clear()
+        self._core, self.state, self.message = None, "starting", message
 
     def close(self) -> None:
         """The daemon stops."""

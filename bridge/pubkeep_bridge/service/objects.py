@@ -106,6 +106,7 @@ class Objects:
         self._tasks: set[asyncio.Task[None]] = set()
         self._working: dict[str, int] = {}
         self._waiting: dict[str, deque[Call]] = {}
+        self._farewell = ""
         bus.on_call = self._take
 
     # -- exporting -------------------------------------------------------------------------------
@@ -137,8 +138,9 @@ class Objects:
         if values or invalidated:
             self._bus.emit(path, _PROPERTIES, "PropertiesChanged", "sa{sv}as", [interface, values, invalidated])
 
-    async def close(self) -> None:
-        """End the calls that are being worked on; their callers get an answer."""
+    async def close(self, words: str = "the daemon is stopping") -> None:
+        """End the calls that are being worked on; their callers are answered that it is not ready."""
+        self._farewell = words
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -181,7 +183,7 @@ class Objects:
         except DBusError as error:
             self._bus.reply_error(call, error.name, str(error))
         except asyncio.CancelledError:
-            self._bus.reply_error(call, "im.pubkeep.Pubkeep1.Error.NotReady", "the daemon is stopping")
+            self._bus.reply_error(call, "im.pubkeep.Pubkeep1.Error.NotReady", self._farewell)
         except Exception:
             log.exception("%s.%s failed", call.interface, call.member)
             words = f"{call.member}: a fault of the daemon; its log says more"

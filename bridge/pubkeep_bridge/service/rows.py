@@ -12,6 +12,8 @@ from pubkeep_bridge.service.errors import full_name
 
 CHANGE = {"type": "s"}
 EXTRA = {"stored": "x", "sequence": "t", "subtype": "s", "error": "s"}
+FOUND = {"snippet": "as", "rank": "d"}
+"""Beside them, of a search."""
 NODE = {
     "account": "s",
     "service": "s",
@@ -74,13 +76,20 @@ SEVERAL = ("pubsub#owner", "pubsub#publisher", "pubsub#contact")
 """Meta-data that is `as` also where the service does not declare it (XEP-0060 16.4.3)."""
 ENTRY_BYTES = 60
 """What an entry costs in an answer, beside its texts."""
-RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"}
+DATABASE = {bool: "b", int: "t", str: "s"}
+"""Types of Database.GetStatistics."""
+RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"} | {
+    "problems": "as",
+    **dict.fromkeys(("bytes", "before", "after"), "t"),
+}
 """What a job's result may hold."""
 
 
 def variants(values: Mapping[str, object], types: Mapping[str, str]) -> dict[str, Any]:
-    """A mapping as a{sv}."""
-    return {key: Variant(types[key], value) for key, value in values.items()}
+    """A mapping as a{sv}; a tuple is an array."""
+    return {
+        key: Variant(types[key], list(value) if isinstance(value, tuple) else value) for key, value in values.items()
+    }
 
 
 def items(rows: Iterable[ItemRow]) -> list[list[Any]]:
@@ -99,7 +108,7 @@ def items(rows: Iterable[ItemRow]) -> list[list[Any]]:
             row.publisher,
             row.xml,
             row.json,
-            variants(row.extra, EXTRA) if row.extra else {},
+            variants(row.extra, EXTRA | FOUND) if row.extra else {},
         ]
         for row in rows
     ]
@@ -196,6 +205,11 @@ def search_meta(result: SearchResult, took_us: int) -> dict[str, Any]:
 def counts(found: Mapping[str, int]) -> dict[str, Any]:
     """The result of GetStatistics."""
     return {what: Variant("t", number) for what, number in found.items()}
+
+
+def statistics(found: Mapping[str, int | str | bool]) -> dict[str, Any]:
+    """The result of Database.GetStatistics."""
+    return {key: Variant(DATABASE[type(value)], value) for key, value in found.items()}
 
 
 def policy(decided: Policy) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pubkeep.errors import NotReady
 from pubkeep_bridge.bus import Bus
 from pubkeep_bridge.contract import ROOT
 from pubkeep_bridge.service.account import Account
 from pubkeep_bridge.service.analysers import Analysers
 from pubkeep_bridge.service.cache import Cache
+from pubkeep_bridge.service.database import Database
 from pubkeep_bridge.service.errors import name_of
 from pubkeep_bridge.service.gate import Core, Gate
 from pubkeep_bridge.service.job import Job, job_path
@@ -34,9 +36,11 @@ class Tree:
         self.gate = Gate()
         self._streams = Streams()
         self._objects = Objects(bus, ROOT)
+        self._core: Core | None = None
         self._pacer = Pacer()
         self._changes = NodeChanges(self._emit_change)
-        self._objects.export(ROOT, Manager(self.gate, bus), Cache(self.gate, self._streams), Analysers(self.gate))
+        at_root = (Manager(self.gate, bus), Cache(self.gate, self._streams), Analysers(self.gate))
+        self._objects.export(ROOT, *at_root, Database(self.gate, bus))
 
     def attach(self, core: Core) -> None:
         """Follow the backend; call it before the backend takes up what it stored."""
@@ -49,6 +53,19 @@ class Tree:
         core.jobs.finished = self._job_finished
         core.jobs.vanished = lambda job: self._objects.unexport(job_path(job))
         core.cache.listeners.append(self._changes.tell)
+
+    async def detach(self, message: str) -> None:
+        """The backend cannot come up, or goes, and comes again: its objects go, and so do the calls it works on."""
+        self.gate.shut(message)
+        self.state_changed()
+        await self._objects.close(message)
+        core, self._core = self._core, None
+        if core is not None:
+            for job in core.jobs.all():
+                core.jobs.end(job, "failed", NotReady(message))
+                self._objects.unexport(job_path(job))
+            for account in core.accounts.all():
+                self._objects.unexport(account_path(account.number))
 
     def state_changed(self) -> None:
         """The gate has another state or message."""
@@ -63,6 +80,7 @@ class Tree:
 
     def _account_appeared(self, account: StoredAccount) -> None:
         number = account.number
+        assert self._core is not None
         served = (Account(self._core.accounts, number), PubSub(self._core, number), Sync(self._core, number))
         self._objects.export(account_path(number), *served)
 

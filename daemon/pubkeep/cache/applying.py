@@ -125,6 +125,7 @@ class Applier(Committer):
 
     async def _apply_items(self, node: Node, event: NodeEvent) -> None:
         same, since = node.unended(), node.link.committed_since(event.at)
+        old = event.delayed or since < node.ended_at  # it may be of a node of this name that is no more
         held = await self._store.digests(node.record.number, [i.id for i in event.items] + list(event.retracted))
         full = [i for i in event.items if payload.first_child(i.element) is not None or payload.refusal(i.element)]
         moves = node.link.order == "publish"  # equal ones too: all are written, and the store compares
@@ -133,13 +134,13 @@ class Applier(Committer):
             return
         if not {*event.retracted, *(item.id for item in event.items)} <= held.keys():
             node.older = False  # it may have been the only one of those that are not kept
-        if not event.delayed and self._beside_head(node, [item.id for item in event.items], held):
+        if not old and self._beside_head(node, [item.id for item in event.items], held):
             return
         for item in event.items:
             known, told = held.get(item.id), digests.get(item.id)
-            if event.delayed and told is not None and told == known:
+            if old and told is not None and told == known:
                 continue  # a copy of the last item, as some services send at subscription
-            usable = told is not None and not event.delayed and PAYLOADS not in node.link.traits.distrusted
+            usable = told is not None and not old and PAYLOADS not in node.link.traits.distrusted
             placed = usable and (known is None or node.link.order != "creation")
             same_value, news = usable and told == known, self._news(node, event)
             meaning = {"usable": usable, "placed": placed, "same": same_value, "news": news}
@@ -149,16 +150,16 @@ class Applier(Committer):
                 await self._overwritten(node, item.id, since)
             elif placed and known == told and not node.link.order:
                 node.settle.doubt_order(item.id)  # published again, or told twice
-            elif not (usable or event.delayed or known is None or node.link.order == "creation"):
+            elif not (usable or old or known is None or node.link.order == "creation"):
                 # what it is now shows when it is asked for by id; where it stands does not
                 node.settle.doubt_order(item.id)
         for item_id in event.retracted:
-            expected = event.delayed or node.record.copy is Copy.HEAD or node.settle.last_event(item_id) is not None
+            expected = old or node.record.copy is Copy.HEAD or node.settle.last_event(item_id) is not None
             if item_id not in held and not expected:
                 node.punch("an item that is not held was retracted")
-            node.settle.event(item_id, None, event.at, since=since, usable=not event.delayed)
+            node.settle.event(item_id, None, event.at, since=since, usable=not old)
         node.changed()
-        if not event.delayed:
+        if not old:
             await self.write(node, same, new_items, removals=[i for i in event.retracted if i in held], moves=moves)
             await self.trim(node, same)
 

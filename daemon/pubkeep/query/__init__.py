@@ -7,5 +7,6 @@
 * words.py       text as words, for the index and for what is typed
 * values.py      JSON values compared and sorted
 * matching.py    the meaning, in Python
+* snippets.py    the part of a text that shows why it was found
 * scope.py       what is left of it for the items of one node
 """

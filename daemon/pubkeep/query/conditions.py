@@ -125,3 +125,15 @@ class Not:
 
 Condition = OneOf | NodePrefix | Dated | Text | Parsed | All | Any | Not
 EVERYTHING = All()
+
+
+def terms(condition: Condition) -> list[Term]:
+    """What a condition looks for in texts, each once; not what it wants absent."""
+    match condition:
+        case Text(groups):
+            found = [term for group in groups for term in group]
+        case All(parts) | Any(parts):
+            found = [term for part in parts for term in terms(part)]
+        case _:
+            found = []
+    return list(dict.fromkeys(found))

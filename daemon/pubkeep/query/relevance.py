@@ -5,26 +5,15 @@ By the item alone: how often the terms stand in it, for its length. What others 
 pages in this order hold together, and it is the same on every database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from pubkeep.query.conditions import All, Any, Condition, Term, Text
+from pubkeep.query.conditions import Term
 
 SATURATION, LENGTH, USUAL = 1.2, 0.75, 200
 """k1 and b of BM25 (Robertson and Zaragoza 2009, 3.1), and the number of words that is neither long nor short."""
 
 
-def terms(condition: Condition) -> frozenset[Term]:
-    """All that is looked for."""
-    match condition:
-        case Text():
-            return frozenset(term for group in condition.groups for term in group)
-        case All() | Any():
-            return frozenset(term for part in condition.parts for term in terms(part))
-        case _:
-            return frozenset()
-
-
-def relevance(wanted: frozenset[Term], words: Sequence[str]) -> float:
+def relevance(wanted: Collection[Term], words: Sequence[str]) -> float:
     """How well these words fit; 0 is not at all, and no term adds more than 2.2."""
     room = SATURATION * (1 - LENGTH + LENGTH * len(words) / USUAL)
     found = [number for number in (_number(term, words) for term in wanted) if number]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pubkeep import payload
+from pubkeep.markup import root_namespace
 from pubkeep.model import NodeKey
 from pubkeep.query.conditions import All, Condition, Moment, Name, Not, OneOf, Parsed, Text
 from pubkeep.query.conditions import Any as AnyOf
@@ -29,11 +29,9 @@ class Needs:
 
     payload: bool = False
     document: bool = False
-    namespace: bool = False
-    """Of the payload, which is parsed for it."""
 
     def __or__(self, other: "Needs") -> "Needs":
-        return Needs(self.payload or other.payload, self.document or other.document, self.namespace or other.namespace)
+        return Needs(self.payload or other.payload, self.document or other.document)
 
     @property
     def columns(self) -> str:
@@ -50,10 +48,8 @@ class Needs:
 def needs(condition: Condition) -> Needs:
     """What a condition asks."""
     match condition:
-        case Text():
+        case Text() | OneOf(Name.NAMESPACE, _):
             return Needs(payload=True)
-        case OneOf(Name.NAMESPACE, _):
-            return Needs(payload=True, namespace=True)
         case Parsed() | OneOf(Name.TAG, _):
             return Needs(document=True)
         case All(parts) | AnyOf(parts):
@@ -77,7 +73,6 @@ def read(
     nodes: Mapping[int, tuple[NodeKey, str]],
     declared: Declared,
     stored: Payloads,
-    needed: Needs,
 ) -> Sortable:
     """A row of COLUMNS and what is behind them.
 
@@ -101,7 +96,7 @@ def read(
         publisher,
         kind,
         subtype,
-        payload.namespace(payload.parse(xml)) if needed.namespace and xml else "",
+        root_namespace(xml) if xml else "",
         analyser,
         tags_of(parsed),
         dates,

@@ -5,7 +5,7 @@ Lists are given as JSON, in one parameter: so a question has one text for any nu
 `item_fts` has a row for each item, whose key is its time key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,7 +63,7 @@ class FullText(Protocol):
         """Forget all."""
 
 
-class Dialect(Protocol):
+class Dialect(Hashable, Protocol):
     """One of the databases."""
 
     @property
@@ -77,5 +77,8 @@ class Dialect(Protocol):
     def numbers(self, parameter: str) -> str:
         """A SELECT of `value`, the numbers of a JSON list."""
 
-    def texts(self, parameter: str) -> str:
-        """A SELECT of `value`, the strings of a JSON list."""
+    def among_numbers(self, column: str, parameter: str) -> str:
+        """The condition that a column is one of a JSON list of numbers; an index of the column is used."""
+
+    def among_texts(self, column: str, parameter: str) -> str:
+        """The same for strings."""

@@ -59,8 +59,12 @@ class Readers(Protocol):
 class Writer(Protocol):
     """The one writer."""
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` inside a transaction; it is committed when this returns, rolled back where it raises."""
+    async def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
+        """Run `work` inside a transaction; it is committed when this returns, rolled back where it raises.
+
+        Args:
+            durable: it survives a power cut, too; others may be lost then, the last ones first.
+        """
 
     async def close(self) -> None:
         """End the connection, in order."""

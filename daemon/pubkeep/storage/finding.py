@@ -7,15 +7,18 @@ until there are enough, or it has taken too long: then a cursor goes on from the
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pubkeep.clock import Clock
 from pubkeep.errors import InvalidArgs
 from pubkeep.model import ItemRow, NodeKey
-from pubkeep.query.conditions import All, Condition
+from pubkeep.query.conditions import All, Condition, terms
 from pubkeep.query.scope import NOTHING, of_node
+from pubkeep.query.snippets import Looked, Pieces, better
 from pubkeep.questions import Format, SearchRequest, SearchResult
+from pubkeep.slices import Slices
 from pubkeep.storage import sorting
 from pubkeep.storage.engines import Fetcher, Readers
 from pubkeep.storage.history import present
@@ -40,6 +43,7 @@ class Finding:
     def __init__(self, readers: Readers, stored: Payloads, clock: Clock) -> None:
         self._readers = readers
         self._dialect = readers.dialect
+        self._of_accounts = readers.dialect.among_texts("account", "accounts")
         self._stored = stored
         self._clock = clock
 
@@ -72,8 +76,9 @@ class Finding:
                 found = await walk.sorted(orders, request.limit + 1, after)
             else:
                 found = await walk.along(request.limit + 1, after[0] if after else None, newest=newest)
-            rows = await walk.rows([tkey for tkey, _ in found[: request.limit]], request.format)
-        kept = _fitting((_row(row, scope, self._stored, extra=request.extra) for row in rows), request.max_bytes)
+            tkeys = [tkey for tkey, _ in found[: request.limit]]
+            rows = await walk.rows(tkeys, request.format, texts=_texts(request))
+        kept = await self._fitting(rows, walk, request)
         more = len(kept) < len(found)
         last = found[len(kept) - 1] if kept else None
         if walk.unfinished and not more:
@@ -101,7 +106,7 @@ class Finding:
             for index, (key, item_id) in enumerate(uris):
                 parameters = {"node": numbers.get(key, 0), "id": item_id}
                 if rows := await fetcher.execute_fetchall(sql, parameters):
-                    found.append(_row(rows[0], scope, self._stored, extra=extra))
+                    found.append(_row(rows[0], scope, self._stored, format, extra=extra)[0])
                 else:
                     missing.append(index)
         return found, missing
@@ -109,9 +114,7 @@ class Finding:
     async def _scope(self, fetcher: Fetcher, query: Condition, accounts: Sequence[str]) -> Scope:
         """Denied and gone nodes are hidden from everybody; their items do not change by that."""
         scope = Scope({}, {})
-        rows = await fetcher.execute_fetchall(
-            _NODES.format(self._dialect.texts("accounts")), {"accounts": json.dumps(list(accounts))}
-        )
+        rows = await fetcher.execute_fetchall(_NODES + self._of_accounts, {"accounts": json.dumps(list(accounts))})
         for number, account, service, name, kind, hidden, turned, items, nodes in rows:
             key = NodeKey(account, service, name)
             if (left := of_node(query, key, kind)) != NOTHING:
@@ -134,9 +137,9 @@ class Finding:
         gone = await self._gone(walk.fetcher, request, accounts)
         if len(changed) + len(gone) > request.limit:
             return None
-        rows = await walk.rows([item.tkey for item, matching in changed if matching], request.format)
-        found = (_row(row, walk.scope, self._stored, extra=request.extra) for row in rows)
-        items = _fitting(found, request.max_bytes)
+        tkeys = [item.tkey for item, matching in changed if matching]
+        rows = await walk.rows(tkeys, request.format, texts=_texts(request))
+        items = await self._fitting(rows, walk, request)
         if len(items) < len(rows):
             return None
         removed = [item_uri(item.candidate.node, item.candidate.id) for item, matching in changed if not matching]
@@ -144,12 +147,26 @@ class Finding:
         there = {row.uri for row in items}
         return SearchResult(items, tuple(uri for uri in dict.fromkeys(removed) if uri not in there), sequence)
 
+    async def _fitting(self, rows: Sequence[Sequence[Any]], walk: Walk, request: SearchRequest) -> tuple[ItemRow, ...]:
+        """As many of the rows as there is room for, one at least; no more of them are made."""
+        size, kept, slices = 0, list[ItemRow](), Slices()
+        for row in rows:
+            made, text = _row(row, walk.scope, self._stored, request.format, extra=request.extra)
+            if request.extra:
+                made = replace(made, extra={**made.extra, **await _why(walk, row, text, slices)})
+            size += made.octets
+            if kept and size > request.max_bytes:
+                break
+            kept.append(made)
+            await slices.pause()
+        return tuple(kept)
+
     async def _gone(self, fetcher: Fetcher, request: SearchRequest, accounts: Sequence[str]) -> list[str]:
         """URIs of what went after `since` from nodes that the query concerns, or more of them than a page has."""
         found: list[str] = []
         concerned: dict[int, bool] = {}
         behind = request.since
-        sql = _GONE.format(self._dialect.texts("accounts"))
+        sql = _GONE.format(self._of_accounts)
         while True:
             bounds = {"since": behind, "accounts": json.dumps(list(accounts)), "number": TOMBSTONES}
             rows = await fetcher.execute_fetchall(sql, bounds)
@@ -165,30 +182,33 @@ class Finding:
 _NODES = """
 SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned, items,
        (SELECT count(*) FROM node) FROM node
-WHERE account IN ({})
-"""
+WHERE """
 _GONE = """
 SELECT sequence, node, uri, type FROM change WHERE sequence > :since AND item_id != ''
-AND account IN ({})
-ORDER BY sequence LIMIT :number
+AND {} ORDER BY sequence LIMIT :number
 """
 
 
-def _row(row: Sequence[Any], scope: Scope, stored: Payloads, *, extra: bool) -> ItemRow:
+def _texts(request: SearchRequest) -> bool:
+    """Whether the texts of the items are wanted, for snippets."""
+    return request.extra and bool(terms(request.query))
+
+
+async def _why(walk: Walk, row: Sequence[Any], text: str, slices: Slices) -> dict[str, object]:
+    """The keys of `extra` that say why the item was found."""
+    found: dict[str, object] = {"rank": walk.ranks[row[-1]]} if walk.ranks else {}
+    pieces = Pieces()
+    for pieces in better(text, Looked(terms(walk.scope.left[row[0]]))):  # noqa: B007 (the last ones are the best)
+        await slices.pause()
+    return {**found, "snippet": pieces} if pieces else found
+
+
+def _row(row: Sequence[Any], scope: Scope, stored: Payloads, form: Format, *, extra: bool) -> tuple[ItemRow, str]:
+    """A row, and the text of the item if its payload was read."""
     number, item_id, title, published, updated, publisher, data, parsed, *rest, _ = row
-    xml = stored.xml(data) if data else ""
+    xml, text = stored.unpack(data) if data else ("", "")
     key, kind = scope.nodes[number]
     keys = extra_keys(rest) if extra else {}
-    uri = item_uri(key, item_id)
-    return ItemRow(uri, *key, item_id, kind, title, published, updated, publisher, xml, parsed, keys)
-
-
-def _fitting(rows: Iterable[ItemRow], max_bytes: int) -> tuple[ItemRow, ...]:
-    """As many of the rows as there is room for, one at least; no more of them are made."""
-    size, kept = 0, list[ItemRow]()
-    for row in rows:
-        size += row.octets
-        if kept and size > max_bytes:
-            break
-        kept.append(row)
-    return tuple(kept)
+    xml = xml if form in ("xml", "both") else ""
+    made = ItemRow(item_uri(key, item_id), *key, item_id, kind, title, published, updated, publisher, xml, parsed, keys)
+    return made, text

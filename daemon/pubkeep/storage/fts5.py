@@ -77,4 +77,8 @@ class Sqlite:
         """See dialect.Dialect."""
         return f"SELECT value FROM json_each(:{parameter})"  # noqa: S608 (constants only)
 
-    texts = numbers
+    def among_numbers(self, column: str, parameter: str) -> str:
+        """See dialect.Dialect."""
+        return f"{column} IN ({self.numbers(parameter)})"
+
+    among_texts = among_numbers

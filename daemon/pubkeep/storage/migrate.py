@@ -105,7 +105,7 @@ def unchecked(engine: Engine) -> Iterator[Connection]:
     Raises:
         Failed: a row points to nothing; the transaction is rolled back.
     """
-    raw = _driver(engine)
+    raw = driver(engine)
     raw.execute("PRAGMA foreign_keys=OFF")  # of no effect inside a transaction
     try:
         with engine.begin() as connection:
@@ -119,17 +119,17 @@ def unchecked(engine: Engine) -> Iterator[Connection]:
 def _settle(engine: Engine, path: Path) -> None:
     """The file is ours: nobody else may read it, and readers do not wait for the writer."""
     make_private(path)
-    use_wal(_driver(engine))
+    use_wal(driver(engine))
 
 
 def _copy(engine: Engine, copy: Path) -> None:
     """A copy as it was, kept until the next start that has nothing to migrate."""
     copy.unlink(missing_ok=True)
     make_room(copy)
-    _driver(engine).execute("VACUUM INTO ?", (str(copy),))
+    driver(engine).execute("VACUUM INTO ?", (str(copy),))
 
 
-def _driver(engine: Engine) -> sqlite3.Connection:
+def driver(engine: Engine) -> sqlite3.Connection:
     """The one connection of the writer, for what cannot be done inside a transaction."""
     with closing(engine.raw_connection()) as pooled:
         raw = pooled.driver_connection

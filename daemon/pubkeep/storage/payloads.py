@@ -55,7 +55,9 @@ class Payloads(threading.local):
                 decompressor = self._decompressors[number] = ZstdDecompressor(dict_data=dictionary)
             xml, _, text = decompressor.decompress(data).decode().partition("\0")
         except (ZstdError, KeyError, UnicodeDecodeError) as error:
-            raise Failed("the database: a stored payload is damaged; let the node be verified and repaired") from error
+            raise Failed(
+                "the database: a stored payload is damaged; `pubkeep database check` has all of it fetched again"
+            ) from error
         return xml, text
 
 

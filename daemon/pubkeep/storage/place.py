@@ -1,18 +1,56 @@
 # SPDX-License-Identifier: MIT
-"""Where a store is: a file of SQLite, or a database of PostgreSQL."""
+"""Where a store is kept: a file of SQLite, or a database of PostgreSQL."""
 
+import asyncio
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import make_url
 
+from pubkeep.clock import Clock
+from pubkeep.errors import Failed
+from pubkeep.storage.beginning import Beginning, begin
 from pubkeep.storage.engines import Readers, Writer
-from pubkeep.storage.migrate import migrate
-from pubkeep.storage.sqlite import SqliteReaders, SqliteWriter, make_room, writer_engine
-from pubkeep.storage.trouble import our_errors
+from pubkeep.storage.opening import open_database
+from pubkeep.storage.transactions import After
+
+if TYPE_CHECKING:
+    from pubkeep.storage.postgresql import PostgresWriter
 
 
-async def prepare(place: Path | str) -> tuple[Writer, Readers]:
-    """The means to write and to read a database that is created or migrated now.
+class Opened(Protocol):
+    """A database that is open."""
+
+    @property
+    def writer(self) -> Writer:
+        """The one that writes."""
+
+    @property
+    def readers(self) -> Readers:
+        """Those that read."""
+
+    @property
+    def found(self) -> Beginning:
+        """What it says of itself."""
+
+    @property
+    def keepsake(self) -> After | None:
+        """What keeps a copy of that which cannot be fetched again."""
+
+    async def damaged(self) -> None:
+        """Wait until damage is met. Closing sets the database aside, and opening builds another one."""
+
+    async def close(self, wall: int) -> None:
+        """Close it in order.
+
+        Args:
+            wall: the present time in microseconds.
+        """
+
+
+async def open_place(place: Path | str, clock: Clock) -> Opened:
+    """Open it, creating or migrating it.
 
     Args:
         place: a file, or the URL of a database (config.py).
@@ -20,29 +58,42 @@ async def prepare(place: Path | str) -> tuple[Writer, Readers]:
     Raises:
         StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
     """
-    return await (_file(place) if isinstance(place, Path) else _server(place))
+    return await (open_database(place, clock) if isinstance(place, Path) else _open_server(place, clock))
 
 
-async def _file(path: Path) -> tuple[Writer, Readers]:
-    with our_errors():
-        make_room(path)
-        writer = SqliteWriter(writer_engine(path))
+@dataclass(frozen=True, slots=True)
+class OpenedServer:
+    """A database of a server, which notices damage itself, and is backed up by who runs it."""
+
+    writer: "PostgresWriter"
+    readers: Readers
+    found: Beginning
+    keepsake: None = None
+
+    async def damaged(self) -> None:
+        """See Opened."""
+        await asyncio.get_running_loop().create_future()
+
+    async def close(self, wall: int) -> None:  # noqa: ARG002 (nothing is set aside)
+        """See Opened."""
+        await self.readers.close()
+        await self.writer.close()
+
+
+async def _open_server(url: str, clock: Clock) -> Opened:
     try:
-        await writer.call(lambda engine: migrate(engine, path))
-    except BaseException:
-        await writer.abandon()
-        raise
-    return writer, SqliteReaders(path)
-
-
-async def _server(url: str) -> tuple[Writer, Readers]:
-    from pubkeep.storage.postgresql import PostgresReaders, PostgresWriter  # it needs what few have installed
+        from pubkeep.storage.postgresql import PostgresReaders, PostgresWriter  # it needs what few have installed
+    except ImportError as error:
+        raise Failed("the database: PostgreSQL needs asyncpg here: pip install 'pubkeep[postgresql]'") from error
 
     where = make_url(url)
-    writer = PostgresWriter(where)
+    writer, readers = PostgresWriter(where), PostgresReaders(where)
     try:
         await writer.migrate()
+        found = await writer.run(lambda connection: begin(connection, clock.wall()))
+        await readers.open()
     except BaseException:
+        await readers.close()
         await writer.abandon()
         raise
-    return writer, PostgresReaders(where)
+    return OpenedServer(writer, readers, found)

@@ -108,8 +108,7 @@ def _where(condition: Condition, dialect: Dialect, parameters: dict[str, object]
     """The condition as SQL, just that; None where there is none."""
     match condition:
         case OneOf(name, values) if name in _COLUMNS:
-            among = dialect.texts(_bound(parameters, json.dumps(values)))
-            return f"{_COLUMNS[name]} IN ({among})"
+            return dialect.among_texts(_COLUMNS[name], _bound(parameters, json.dumps(values)))
         case Dated(moment, after, before):
             column = _DATES[moment]
             ends = [f"{column} >= :{_bound(parameters, after)}"] if after is not None else []

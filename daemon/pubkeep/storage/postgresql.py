@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, event
+import asyncpg  # noqa: F401 (by its name to SQLAlchemy; it may be missing)
+from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from pubkeep.storage.dialects import POSTGRESQL
@@ -30,6 +31,9 @@ ANSWERING = 15.0
 """Seconds for one statement."""
 WAITING = 10_000
 """Milliseconds to wait for another daemon that ends."""
+LOOK_AGAIN = 4
+"""After 4, 16, 64... transactions its planner looks at the tables: autovacuum comes too late for a first
+synchronisation, and a plan for an empty table reads all of it."""
 LOCK = 0x7075626B65657000
 """Number of the lock: "pubkeep"."""
 
@@ -39,8 +43,19 @@ def engine(url: URL, *, answering: float | None = ANSWERING, read_only: bool = F
     settings = {"application_name": "pubkeep", "jit": "off", "lock_timeout": str(WAITING)}
     if read_only:
         settings["default_transaction_read_only"] = "on"
+    else:  # a plan that was made for empty tables reads all of them when they are full
+        settings["plan_cache_mode"] = "force_custom_plan"
     arguments = {"timeout": CONNECTING, "command_timeout": answering, "server_settings": settings}
     return create_async_engine(url, connect_args=arguments, **options)
+
+
+@asynccontextmanager
+async def alone(url: URL) -> AsyncIterator[AsyncConnection]:
+    """A transaction of as long as it takes, while no daemon writes."""
+    patient = engine(url, answering=None, poolclass=NullPool)
+    _alone(patient)
+    async with patient.begin() as connection:
+        yield connection
 
 
 def _alone(engine: AsyncEngine) -> None:
@@ -63,27 +78,42 @@ class PostgresWriter:
         self._loop = asyncio.new_event_loop()
         self._engine = engine(url, pool_size=1, max_overflow=0)
         _alone(self._engine)
+        self._transactions, self._look_again = 0, LOOK_AGAIN
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """See engines.Writer."""
+    async def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:  # noqa: ARG002
+        """See engines.Writer. The server's settings say what survives a power cut: by default all of it."""
         return await self._thread.do(lambda: self._loop.run_until_complete(self._transaction(work)))
 
     async def _transaction(self, work: Callable[[Connection], T]) -> T:
         try:
             async with self._engine.begin() as connection:
-                return await connection.run_sync(work)
+                done = await connection.run_sync(work)
+                self._transactions += 1
+                if self._transactions == self._look_again:
+                    self._look_again *= LOOK_AGAIN
+                    await connection.execute(text("ANALYZE item, payload, item_fts, item_key, change, node"))
+                return done
         except (OSError, DBAPIError) as error:
             if isinstance(error, OSError) or error.connection_invalidated:  # what came of it is not known
                 await self._engine.dispose()
             raise
 
+    async def vacuum(self) -> None:
+        """Let what is not used be used again, and the planner look at the tables."""
+
+        async def work() -> None:
+            apart = engine(self._url, answering=None, poolclass=NullPool)
+            async with apart.connect() as connection:
+                level = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                await level.execute(text("VACUUM (ANALYZE)"))
+
+        await self._thread.do(lambda: self._loop.run_until_complete(work()))
+
     async def migrate(self) -> None:
         """Create the database, or bring it to the newest revision, in one transaction."""
 
         async def work() -> None:
-            patient = engine(self._url, answering=None, poolclass=NullPool)
-            _alone(patient)
-            async with patient.begin() as connection:
+            async with alone(self._url) as connection:
                 await connection.run_sync(_migrate)
 
         await self._thread.do(lambda: self._loop.run_until_complete(work()))
@@ -128,8 +158,8 @@ class _Reader:
 
     async def execute_fetchall(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
         """See engines.Fetcher."""
-        text, names = _positional(sql)
-        rows: Sequence[Any] = await self._driver.fetch(text, *[(parameters or {})[name] for name in names])
+        question, names = _positional(sql)
+        rows: Sequence[Any] = await self._driver.fetch(question, *[(parameters or {})[name] for name in names])
         return rows
 
     async def first(self, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
@@ -146,8 +176,8 @@ class _Reader:
     async def connect(self) -> None:
         """Connect anew."""
         pooled = await self._engine.raw_connection()
-        pooled.detach()  # it is ours from now on
         self._driver = pooled.driver_connection
+        pooled.detach()  # it is ours from now on
 
     async def close(self) -> None:
         """End it."""

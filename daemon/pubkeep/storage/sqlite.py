@@ -6,8 +6,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,17 +102,27 @@ class SqliteWriter:
         self._engine = engine
         self._thread = WriterThread()
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         """See engines.Writer."""
-        return await self._thread.do(lambda: self._transaction(work))
+        return await self._thread.do(lambda: self._transaction(work, durable))
 
     async def call(self, work: Callable[[Engine], T]) -> T:
         """Run `work` in the writer's thread, outside a transaction."""
         return await self._thread.do(lambda: work(self._engine))
 
-    def _transaction(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
+    def _transaction(self, work: Callable[[Connection], T], durable: bool = False) -> T:
+        with self._durably() if durable else nullcontext(), self._engine.begin() as connection:
             return work(connection)
+
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        """What is committed within is on the disk; the level cannot be changed inside a transaction."""
+        with closing(self._engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA synchronous=FULL")
+            try:
+                yield
+            finally:
+                raw.cursor().execute("PRAGMA synchronous=NORMAL")
 
     async def close(self) -> None:
         """See engines.Writer. SQLite notes what it learnt for its planner."""

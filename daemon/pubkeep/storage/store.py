@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pubkeep.clock import Clock
@@ -17,13 +16,13 @@ from pubkeep.errors import Conflict, PubkeepError, UnknownObject
 from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, NodeRecord, NodeState, Tls
 from pubkeep.query.declared import Declared
 from pubkeep.storage import indexing, keys, tables, training
-from pubkeep.storage.beginning import Beginning, begin
+from pubkeep.storage.beginning import Beginning
 from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.finding import Finding
 from pubkeep.storage.history import History, drop_old, take_over
 from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.payloads import Payloads
-from pubkeep.storage.place import prepare
+from pubkeep.storage.place import Opened, open_place
 from pubkeep.storage.reading import Reading
 from pubkeep.storage.writing import Item, ItemChanges, Node, node_values
 
@@ -39,6 +38,9 @@ FILL_AGAIN = 30.0
 
 class Store(Learnt, Reading, Finding, History):
     """All that is kept, in one database."""
+
+    opened: Opened | None = None
+    """Where; None in a simulation, which has its own."""
 
     def __init__(
         self, writer: Writer, readers: Readers, found: Beginning, clock: Clock, changes_days: int = 30
@@ -69,27 +71,31 @@ class Store(Learnt, Reading, Finding, History):
         Raises:
             StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
         """
-        writer, readers = await prepare(place)
-        try:
-            found = await writer.run(lambda connection: begin(connection, clock.wall()))
-            await readers.open()
-        except BaseException:
-            await readers.close()
-            await writer.abandon()
-            raise
-        return cls(writer, readers, found, clock, changes_days)
+        opened = await open_place(place, clock)
+        store = cls(opened.writer, opened.readers, opened.found, clock, changes_days)
+        store.opened = opened
+        store._after = opened.keepsake
+        return store
 
     def session(self) -> AsyncSession:
         """A session for plug-ins that read the mapped classes; the connection is read-only, a flush raises."""
         return AsyncSession(self._readers.engine, autoflush=False)
+
+    async def damaged(self) -> None:
+        """Wait until damage is met. Closing sets the database aside, and opening builds another one."""
+        if self.opened is not None:
+            await self.opened.damaged()
 
     async def close(self) -> None:
         """End all connections, in order."""
         for work in self._works:
             work.cancel()
         await asyncio.gather(*self._works, return_exceptions=True)
-        await self._readers.close()
-        await self._writer.close()
+        if self.opened is not None:
+            await self.opened.close(self._clock.wall())
+        else:
+            await self._readers.close()
+            await self._writer.close()
 
     # -- accounts --------------------------------------------------------------------------------
 
@@ -106,11 +112,10 @@ class Store(Learnt, Reading, Finding, History):
 
         def work(connection: Connection) -> Account:
             values = {"jid": jid, "resource": resource, "uid": uid, "enabled": int(enabled)}
+            if connection.execute(select(tables.AccountRow.number).where(tables.AccountRow.jid == jid)).first():
+                raise Conflict(f"{jid}: this account is there already")
             statement = insert(tables.AccountRow).values(**values, host=host, port=port, tls=tls)
-            try:
-                key = connection.execute(statement).inserted_primary_key
-            except IntegrityError:
-                raise Conflict(f"{jid}: this account is there already") from None
+            key = connection.execute(statement).inserted_primary_key
             assert key is not None
             return Account(key[0], jid, resource, uid, enabled, host, port, tls)
 

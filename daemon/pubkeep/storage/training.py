@@ -27,8 +27,6 @@ SAMPLES = 2000
 SAMPLE_BYTES = 8 * 1024 * 1024
 """Of them, packed, at most."""
 
-_SAMPLES = "SELECT data FROM payload WHERE item IN ({})"
-
 
 @dataclass(slots=True)
 class Dictionaries:
@@ -57,7 +55,8 @@ async def trained(readers: Readers, known: Dictionaries, items: int) -> bytes:
         items: the number of the newest item.
     """
     numbers = [max(1, items * at // SAMPLES) for at in range(1, SAMPLES + 1)]
-    rows = await readers.fetch(_SAMPLES.format(readers.dialect.numbers("numbers")), {"numbers": json.dumps(numbers)})
+    sql = f"SELECT data FROM payload WHERE {readers.dialect.among_numbers('item', 'numbers')}"  # noqa: S608
+    rows = await readers.fetch(sql, {"numbers": json.dumps(numbers)})
     packed, size = list[bytes](), 0
     for (data,) in rows:
         size += len(data)

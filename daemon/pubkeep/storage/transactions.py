@@ -2,7 +2,7 @@
 """How everything is written: one transaction, with its numbers."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,16 @@ from pubkeep.storage.engines import Writer
 
 T = TypeVar("T")
 
+DURABLE = ("add account", "enable account", "remove account", "save policy", "save traits", "save leftover")
+"""What cannot be fetched again: it survives a power cut."""
+
+
+class After(Protocol):
+    """Who is told of each transaction that was committed."""
+
+    async def after(self, transaction: str) -> None:
+        """One of this name was."""
+
 
 class Transactions:
     """The writer, and the sequence numbers that its transactions give."""
@@ -20,6 +30,7 @@ class Transactions:
         self._writer = writer
         self._counter = counter
         self._sequence = last
+        self._after: After | None = None
 
     @property
     def sequence(self) -> int:
@@ -35,7 +46,9 @@ class Transactions:
             crash(f"before {name}")
             return result, self._counter.value if self._counter.value > before else 0
 
-        result, sequence = await self._writer.run(numbered)
+        result, sequence = await self._writer.run(numbered, durable=name in DURABLE)
         crash(f"after {name}")
         self._sequence = max(self._sequence, sequence)
+        if self._after is not None:
+            await self._after.after(name)
         return result

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pubkeep.errors import Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
+from pubkeep.errors import Damaged, Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
 
 log = logging.getLogger(__name__)
 
 _FULL = "the database: the disk is full; make room, nothing that is held is lost"
+_NO_VALUE = "the database: a number is too large, or a text has half a character; it is not stored"
 _REMOVED = "the database: the account or the node that this belongs to was removed meanwhile"
 _AWAY = "the database: its server cannot be reached, or is stopping; what is asked is tried again as soon as it is back"
 
@@ -30,7 +31,13 @@ def our_errors() -> Iterator[None]:
         original = error.orig if isinstance(error, DBAPIError) else error
         raise _translated(original or error) from error
     except (OverflowError, UnicodeEncodeError) as error:  # a parser may give any number, and half a surrogate pair
-        raise Failed("the database: a number is too large, or a text has half a character; it is not stored") from error
+        raise Failed(_NO_VALUE) from error
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file is damaged, or Python that there stands what nobody can have written."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode to UTF-8")
 
 
 def _of_libraries() -> tuple[type[Exception], ...]:
@@ -58,8 +65,8 @@ def _of_sqlite(error: BaseException) -> PubkeepError | None:
         return Unavailable("the database: it cannot be opened for writing; check the folder's owner and permissions")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable("the database: another program keeps it locked; close that program and try again")
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return Failed("the database: the file is damaged or not a database of this program; move it away")
+    if is_damage(error):
+        return Damaged("the database: its file is damaged; it is set aside and built anew, try again in a moment")
     if name.startswith("SQLITE_IOERR"):
         return Failed("the database: the disk reports an error; the system's log says more")
     if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
@@ -87,6 +94,8 @@ def _of_postgresql(state: str) -> PubkeepError | None:
                 "the database: its server refuses the user or the password; a password stands in ~/.pgpass or is set "
                 "as PGPASSWORD"
             )
+        case ("22", _):
+            return Failed(_NO_VALUE)
         case ("3D", _):
             return Unavailable("the database: its server has no database of this name; create it (createdb)")
         case (_, "25006") | (_, "42501"):

@@ -63,7 +63,8 @@ class TsVector:
 
     def add(self, connection: Connection, items: Sequence[Indexed]) -> None:
         """See dialect.FullText."""
-        rows = [{"tkey": item.tkey, "words": _lexemes(item)} for item in sorted(items, key=lambda item: item.tkey)]
+        each = sorted(items, key=lambda item: item.tkey)
+        rows = [{"tkey": i.tkey, "words": " ".join(f"'{word}'" for word in lexemes(i))} for i in each]
         if rows:
             connection.execute(_ADD, rows)
 
@@ -77,8 +78,8 @@ class TsVector:
         connection.execute(_CLEAR)
 
 
-def _lexemes(item: Indexed) -> str:
-    """All words and marks of an item, as PostgreSQL reads a tsvector."""
+def lexemes(item: Indexed) -> list[str]:
+    """All words and marks of an item, for which there is room."""
     each = dict.fromkeys((*item.marks(), *item.words()))
     kept, size = list[str](), 0
     for word in each:
@@ -87,7 +88,7 @@ def _lexemes(item: Indexed) -> str:
             kept.append(_MORE)
             break
         kept.append(word)
-    return " ".join(f"'{word}'" for word in kept)
+    return kept
 
 
 class Postgresql:
@@ -100,6 +101,10 @@ class Postgresql:
         """See dialect.Dialect."""
         return f"SELECT CAST(value AS bigint) AS value FROM json_array_elements_text(CAST(:{parameter} AS json))"  # noqa: S608
 
-    def texts(self, parameter: str) -> str:
+    def among_numbers(self, column: str, parameter: str) -> str:
+        """See dialect.Dialect. A comparison with an array is looked up in an index, a subquery need not be."""
+        return f"{column} = ANY(ARRAY({self.numbers(parameter)}))"
+
+    def among_texts(self, column: str, parameter: str) -> str:
         """See dialect.Dialect."""
-        return f"SELECT value FROM json_array_elements_text(CAST(:{parameter} AS json))"  # noqa: S608
+        return f"{column} = ANY(ARRAY(SELECT value FROM json_array_elements_text(CAST(:{parameter} AS json))))"  # noqa: S608

@@ -10,9 +10,9 @@ from typing import Any
 from pubkeep.clock import Clock
 from pubkeep.errors import LimitExceeded
 from pubkeep.model import NodeKey
-from pubkeep.query.conditions import All, Condition
+from pubkeep.query.conditions import All, Condition, terms
 from pubkeep.query.matching import matches
-from pubkeep.query.relevance import relevance, terms
+from pubkeep.query.relevance import relevance
 from pubkeep.query.values import Missing, at
 from pubkeep.questions import Format
 from pubkeep.slices import Slices
@@ -29,7 +29,7 @@ from pubkeep.storage.sorting import TOP, Order, Place, Sortable
 MANY_NODES = 50
 """More of them are looked at one by one, not looked up by their marks."""
 AT_ONCE = 25
-"""Rows looked at before others may get a turn."""
+"""Rows looked at before others may get a turn, where no payloads are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,13 @@ class Walk:
         self._keys = keys
         self.fetcher = fetcher
         self._dialect = dialect
-        self._among = f"item.node IN ({dialect.numbers('nodes')})"
+        self._among = dialect.among_numbers("item.node", "nodes")
         self._limits = limits
         self.scope = scope
         self.unfinished: tuple[int, Place] | None = None
         """Behind which item it did not come; None: it came to the end, or had enough."""
+        self.ranks: dict[int, float] = {}
+        """Time key -> rank, where the order asks for it."""
         self._clock = clock
         self._slices = Slices()
         self._until = clock.boottime() + limits.seconds
@@ -149,6 +151,8 @@ class Walk:
         ):
             item.rank = -relevance(wanted, item.candidate.words) if ranked else 0.0
             found.append((sorting.place(orders, item), -item.tkey))
+            if ranked:
+                self.ranks[item.tkey] = item.rank
             if key and len(found) > self._limits.few_sorted:
                 return await self._along_key(key, orders, number, after)
             if len(found) > self._limits.sorted:
@@ -205,7 +209,7 @@ class Walk:
             parameters = {**fixed, "value": value, "bound": tkey, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for *row, value in rows:
-                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
                 tkey = item.tkey
                 if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item, value
@@ -226,14 +230,18 @@ class Walk:
         rows = await self.fetcher.execute_fetchall(sql, {"nodes": self.scope.numbers, **since})
         found = []
         for row in rows:
-            item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
+            item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
             found.append((item, matches(self.scope.left[row[1]], item.candidate)))
             await self._slices.pause()
         return found
 
-    async def rows(self, tkeys: Sequence[int], form: Format) -> Sequence[Sequence[Any]]:
-        """What frontends see, in this order."""
-        sql = select_rows(form, f"item.tkey IN ({self._dialect.numbers('tkeys')})")
+    async def rows(self, tkeys: Sequence[int], form: Format, *, texts: bool) -> Sequence[Sequence[Any]]:
+        """What frontends see, in this order.
+
+        Args:
+            texts: the payload is read for its text, whatever the format.
+        """
+        sql = select_rows(form, self._dialect.among_numbers("item.tkey", "tkeys"), texts=texts)
         rows = await self.fetcher.execute_fetchall(sql, {"tkeys": json.dumps(list(tkeys))})
         by_key = {row[-1]: row for row in rows}
         return [by_key[tkey] for tkey in tkeys]
@@ -255,11 +263,11 @@ class Walk:
             parameters = {**fixed, "bound": bound, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for place, row in enumerate(rows):
-                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored, needs)
+                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
                 bound = item.tkey
                 if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item
-                if place % AT_ONCE == 0:
+                if needs.payload or place % AT_ONCE == 0:
                     await self._slices.pause()
             if len(rows) < number:
                 return
@@ -289,11 +297,12 @@ class Walk:
         )
 
 
-def select_rows(form: Format, where: str) -> str:
+def select_rows(form: Format, where: str, *, texts: bool = False) -> str:
     """Rows as `_row` takes them; `tkey` last."""
-    xml = "payload.data" if form in ("xml", "both") else "''"
+    packed = texts or form in ("xml", "both")
+    xml = "payload.data" if packed else "''"
     parsed = "item.json" if form in ("json", "both") else "''"
-    join = " JOIN payload ON payload.item = item.number" if form in ("xml", "both") else ""
+    join = " JOIN payload ON payload.item = item.number" if packed else ""
     return (
         "SELECT item.node, item.item_id, item.title, item.published, item.updated, item.publisher,"  # noqa: S608
         f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.tkey FROM item{join}"

@@ -9,16 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Executable, Select, Table, bindparam, func, insert, select, update
 
 from pubkeep.errors import Conflict
 from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
-from pubkeep.storage import dialects, indexing, keys, tables
+from pubkeep.storage import indexing, keys, tables
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.dialect import Dialect
+from pubkeep.storage.dialects import dialect_of
 from pubkeep.storage.indexing import Indexed
 from pubkeep.storage.keys import Keys
 from pubkeep.storage.payloads import Payloads
+from pubkeep.storage.statements import TKEY_BITS, Statements, statements
 from pubkeep.uri import item_uri
 
 T = TypeVar("T")
@@ -36,35 +38,11 @@ HIDDEN = (NodeState.DENIED, NodeState.GONE)
 """States whose items nobody is shown."""
 AT_ONCE = 500
 """Ids in one statement."""
-TKEY_BITS = 20
-"""A million items may share a second."""
 EARLIEST, DAY = 631_152_000, 86_400
 """1990: dates before, or after tomorrow, say nothing about the order of items (seconds)."""
 
-_LAST_TKEYS = {
-    each: text(
-        f"SELECT value, (SELECT max(tkey) FROM item WHERE tkey >= value << {TKEY_BITS}"  # noqa: S608 (constants only)
-        f" AND tkey < (value + 1) << {TKEY_BITS}) FROM ({each.numbers('seconds')}) AS seconds"
-    )
-    for each in (dialects.SQLITE, dialects.POSTGRESQL)
-}
-# Built once: for a single event building them takes longer than running them.
-_HELD = select(
-    *(Item.c.item_id, Item.c.number, Item.c.digest, Item.c.publisher, Item.c.tkey, Item.c.stored),
-    *(Item.c.analyser, Item.c.version, Item.c.received),
-).where(Item.c.node == bindparam("node"), Item.c.item_id.in_(bindparam("some", expanding=True)))
 _LAST_NUMBER = select(func.max(Item.c.number))
 _LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
-_OLD = (
-    select(*indexing.COLUMNS, Item.c.number)
-    .join(Payload, Payload.c.item == Item.c.number)
-    .where(Item.c.number.in_(bindparam("some", expanding=True)))
-)
-_DROP_PAYLOADS = delete(Payload).where(Payload.c.item.in_(bindparam("some", expanding=True)))
-_DROP_ITEMS = delete(Item).where(Item.c.number.in_(bindparam("some", expanding=True)))
-_DROP_CHANGES = delete(Change).where(
-    Change.c.node == bindparam("of"), Change.c.item_id.in_(bindparam("some", expanding=True))
-)
 _NEW_ITEM, _NEW_PAYLOAD, _NEW_CHANGE = insert(Item), insert(Payload), insert(Change)
 _OVERWRITTEN = (
     *("tkey", "sequence", "received", "publisher", "created", "published", "updated"),
@@ -113,9 +91,11 @@ class ItemChanges:
     _next_tkeys: dict[int, int] = field(default_factory=dict)
     _before: Any = field(init=False)
     _dialect: Dialect = field(init=False)
+    _statements: Statements = field(init=False)
 
     def __post_init__(self) -> None:
-        self._dialect = dialects.dialect_of(self.connection)
+        self._dialect = dialect_of(self.connection)
+        self._statements = statements(self._dialect)
         self._before = self.connection.execute(_COUNTERS, {"number": self.node.number}).first()
         if self._before is None:
             raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
@@ -192,8 +172,8 @@ class ItemChanges:
         gone = [row.item_id for row in rows]
         self._unindex(rows)
         for part in _parts([row.number for row in rows]):
-            self.connection.execute(_DROP_PAYLOADS, {"some": part})
-            self.connection.execute(_DROP_ITEMS, {"some": part})
+            self.connection.execute(self._statements.drop_payloads, {"some": part})
+            self.connection.execute(self._statements.drop_items, {"some": part})
         self._no_tombstones(gone)
         self._many(_NEW_CHANGE, [self._change(kind, item_id) for item_id in gone])
         self.retracted += gone
@@ -246,7 +226,7 @@ class ItemChanges:
 
     def _held(self, ids: Sequence[str]) -> Iterator[Any]:
         for part in _parts(ids):
-            yield from self.connection.execute(_HELD, {"node": self.node.number, "some": part}).all()
+            yield from self.connection.execute(self._statements.held, {"node": self.node.number, "some": part}).all()
 
     def _many(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
@@ -260,7 +240,7 @@ class ItemChanges:
         """Take items out of all that is made of them, as they are."""
         behind = self._behind()
         for part in _parts([row.number for row in rows]):
-            old = self.connection.execute(_OLD, {"some": part}).all()
+            old = self.connection.execute(self._statements.old, {"some": part}).all()
             there = [(row.number, indexing.of_row(row, self.stored)) for row in old]
             self._dialect.full_text.remove(self.connection, [each for number, each in there if number > behind])
             keys.remove(self.connection, self.keys, [each for _, each in there])
@@ -268,7 +248,7 @@ class ItemChanges:
     def _no_tombstones(self, ids: Sequence[str]) -> int:
         """Nothing is said any more of these. Returns how many rows that were."""
         parts = ({"of": self.node.number, "some": part} for part in _parts(ids))
-        return sum(self.connection.execute(_DROP_CHANGES, part).rowcount for part in parts)
+        return sum(self.connection.execute(self._statements.drop_changes, part).rowcount for part in parts)
 
     def _change(self, kind: str, item_id: str) -> dict[str, Any]:
         """A row of the log: of an item that is gone, or of the node itself."""
@@ -302,9 +282,8 @@ class ItemChanges:
 
     def _reserve(self, seconds: set[int]) -> None:
         """Look up the next free keys of these seconds, in one question."""
-        rows = self.connection.execute(
-            _LAST_TKEYS[self._dialect], {"seconds": json.dumps(list(seconds.difference(self._next_tkeys)))}
-        )
+        some = json.dumps(list(seconds.difference(self._next_tkeys)))
+        rows = self.connection.execute(self._statements.last_tkeys, {"some": some})
         for second, last in rows:
             self._next_tkeys[second] = last + 1 if last is not None else second << TKEY_BITS
 
@@ -329,8 +308,9 @@ def _turn(before: str, after: str) -> str:
     return "shown" if before == NodeState.DENIED and after not in HIDDEN else ""
 
 
-def _parts(values: Sequence[T]) -> list[list[T]]:
-    return [list(values[start : start + AT_ONCE]) for start in range(0, len(values), AT_ONCE)]
+def _parts(values: Sequence[str] | Sequence[int]) -> list[str]:
+    """Lists for statements, as JSON."""
+    return [json.dumps(values[start : start + AT_ONCE]) for start in range(0, len(values), AT_ONCE)]
 
 
 def _values(item: NewItem, node: NodeRecord) -> dict[str, Any]:

@@ -113,10 +113,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("item", name=op.f("pk_payload")),
     )
     # Derived, and rebuilt from item_text at will: no later revision has to change it.
-    op.execute(
-        "CREATE VIRTUAL TABLE item_fts USING fts5("
-        "text, content='item_text', content_rowid='tkey', tokenize='unicode61 remove_diacritics 2')"
-    )
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("CREATE TABLE item_fts (tkey BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)")
+        op.execute("CREATE INDEX item_fts_words ON item_fts USING gin (words)")
+    else:
+        op.execute(
+            "CREATE VIRTUAL TABLE item_fts USING fts5("
+            "text, content='item_text', content_rowid='tkey', tokenize='unicode61 remove_diacritics 2')"
+        )
 
 
 def downgrade() -> None:

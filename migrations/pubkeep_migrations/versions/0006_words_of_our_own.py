@@ -18,16 +18,21 @@ def upgrade() -> None:
         sa.Column("behind", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_derived")),
     )
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("DELETE FROM item_fts")
+        return
     op.execute("DROP TABLE item_fts")
     # Filled while the daemon runs.
     op.execute("CREATE VIRTUAL TABLE item_fts USING fts5(words, content='', tokenize='ascii')")
 
 
 def downgrade() -> None:
+    op.drop_table("derived")
+    if op.get_context().dialect.name == "postgresql":
+        return
     op.execute("DROP TABLE item_fts")
     op.execute(
         "CREATE VIRTUAL TABLE item_fts USING fts5("
         "text, content='item_text', content_rowid='tkey', tokenize='unicode61 remove_diacritics 2')"
     )
     op.execute("INSERT INTO item_fts(item_fts) VALUES ('rebuild')")
-    op.drop_table("derived")

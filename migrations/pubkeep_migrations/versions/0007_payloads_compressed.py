@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Payloads are compressed, with the text of the item behind the XML; dictionaries for that are stored."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,6 +53,9 @@ def downgrade() -> None:
 def _replace(old: str, new: str, kind: Any, change: Callable[[int, Any], object]) -> None:
     """The table anew, with another column of payloads."""
     op.rename_table("payload", "payload_before")
+    if op.get_context().dialect.name == "postgresql":  # names of constraints are of the whole schema there
+        op.execute("ALTER TABLE payload_before DROP CONSTRAINT pk_payload")
+        op.execute("ALTER TABLE payload_before DROP CONSTRAINT fk_payload_item_item")
     op.create_table(
         "payload",
         sa.Column("item", Big, nullable=False),
@@ -85,8 +87,10 @@ def _packer(connection: sa.Connection) -> Callable[[bytes], bytes]:
     if newest < ENOUGH:
         return ZstdCompressor(level=LEVEL).compress
     numbers = [max(1, newest * at // SAMPLES) for at in range(1, SAMPLES + 1)]
-    sql = sa.text("SELECT item, xml FROM payload WHERE item IN (SELECT value FROM json_each(:numbers))")
-    rows = connection.execute(sql, {"numbers": json.dumps(numbers)})
+    sql = sa.text("SELECT item, xml FROM payload WHERE item IN :numbers").bindparams(
+        sa.bindparam("numbers", expanding=True)
+    )
+    rows = connection.execute(sql, {"numbers": numbers})
     samples: list[Any] = [f"{xml}\0{_text(item)}".encode() for item, xml in rows]
     data = train_dictionary(DICTIONARY, samples, dict_id=1, level=LEVEL).as_bytes()
     insert = sa.text("INSERT INTO dictionary (number, items, data) VALUES (1, :items, :data)")

@@ -59,6 +59,9 @@ def downgrade() -> None:
 
 def _new_index(columns: str) -> None:
     """Filled while the daemon runs."""
+    op.execute("DELETE FROM derived WHERE name = 'words'")
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("DELETE FROM item_fts")
+        return
     op.execute("DROP TABLE item_fts")
     op.execute(f"CREATE VIRTUAL TABLE item_fts USING fts5({columns}, content='', tokenize='ascii')")
-    op.execute("DELETE FROM derived WHERE name = 'words'")

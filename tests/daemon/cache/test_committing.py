@@ -12,7 +12,7 @@ from pubkeep.model import EventKind, WireItem
 from pubkeep.questions import Answer, NodeFilter
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY, PUBSUB
-from tests.daemon.cache.stage import QUIET, Stage, play
+from tests.daemon.cache.stage import AT_ONCE, QUIET, Stage, play
 
 Begun = Callable[[Bench], Awaitable[object]]
 
@@ -179,6 +179,31 @@ def test_what_comes_while_the_rows_of_a_deleted_node_go_is_not_written_behind_th
         await asyncio.sleep(QUIET)
 
         assert (stage.explained()["state"], await stage.held()) == ("gone", "")
+        await stage.close()
+
+    play(scene)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_may_be_of_an_earlier_node_of_this_name_is_asked_for(there: bool) -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        stage.service.error = NotFound("there is no such node")
+        await stage.synchronise()
+        stage.service.error = None
+        stage.service.items_held.clear()  # it was made again
+        await stage.synchronise()
+        assert (stage.explained()["state"], await stage.held()) == ("synced", "")
+
+        if there:
+            stage.service.items_held["a"] = "of the new one"
+        stage.service.notify(items=(stage.service.item("a", "of the old one"),))
+        await asyncio.sleep(AT_ONCE)
+        assert (await stage.held(), await stage.answer("cache")) == ("", "stale")
+        await asyncio.sleep(QUIET)
+
+        assert (stage.explained()["state"], await stage.held()) == ("synced", "a" if there else "")
         await stage.close()
 
     play(scene)

@@ -4,12 +4,10 @@
 import asyncio
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +27,7 @@ from pubkeep.storage.engines import READERS
 from pubkeep.storage.keys import ranges
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
-from tests.fixtures.full_text import index_fault
+from tests.fixtures.places import Place
 
 START, PRICE = ("start",), ("price",)
 DATES = ("2026-07-01T00:00:00Z", "2026-07-01T02:00:00+02:00", "2026-06-30T23:59:59Z", "2027-01-01T00:00:00Z")
@@ -75,28 +73,17 @@ def event(number: int, price: int | None = None) -> NewItem:
     document: dict[str, Any] = {"start": DATES[number % len(DATES)]}
     if price is not None or number % 2 == 0:
         document["price"] = number if price is None else price
-    plain = item(f"e{number}")
-    return replace(plain, digest=f"{document}".encode(), parsed=replace(plain.parsed, json=json.dumps(document)))
+    plain = item(f"e{number}", json.dumps(document))
+    return replace(plain, parsed=replace(plain.parsed, text="", json=json.dumps(document)))
 
 
-async def filled(path: Path, places: int) -> None:
+async def filled(place: Place, places: int) -> None:
     """Until so many places are indexed, and nothing else."""
-    sql = "SELECT count(*), coalesce(sum(behind), 0), coalesce(sum(place = ''), 0) FROM key"
+    sql = "SELECT count(*), coalesce(sum(behind), 0), count(CASE WHEN place = '' THEN 1 END) FROM key"
     async with asyncio.timeout(20):
-        while ask(path, sql) != (places, 0, 0):
+        while place.rows(sql) != [(places, 0, 0)]:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)  # the thread that committed it has to say so yet
-
-
-def ask(path: Path, sql: str) -> tuple[Any, ...]:
-    with closing(sqlite3.connect(path)) as database:
-        row: tuple[Any, ...] = database.execute(sql).fetchone()
-        return row
-
-
-def fault(path: Path) -> str:
-    with closing(sqlite3.connect(path)) as database:
-        return index_fault(database)
 
 
 async def found(store: Store, **parsed: Any) -> set[str]:
@@ -108,9 +95,8 @@ BOTH = Declared({START: frozenset({"event"}), PRICE: frozenset()})
 MANY = 2 * keys.FILLED + 100
 
 
-async def test_items_that_are_there_are_indexed_while_others_come_change_and_go(tmp_path: Path) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, node = await opened(path, "event")
+async def test_items_that_are_there_are_indexed_while_others_come_change_and_go(place: Place) -> None:
+    store, node = await opened(place.where, "event")
     await store.apply(node, [event(number) for number in range(MANY)])
     await store.declare(BOTH)
     writing = [
@@ -119,19 +105,18 @@ async def test_items_that_are_there_are_indexed_while_others_come_change_and_go(
     ]
     await asyncio.gather(*writing)
     assert await found(store, path="/price", value=7) == {f"e{number}" for number in range(0, 40, 2)}
-    await filled(path, 2)
+    await filled(place, 2)
 
     assert await found(store, path="/price", value=7) == {f"e{number}" for number in range(0, 40, 2)}
     assert await found(store, path="/price", value=8) == set()
     early = {f"e{number}" for number in range(MANY + 40) if number % 4 == 2} & await found(store, path="", op="exists")
     assert await found(store, path="/start", op="<", value="2026-07-01T00:00:00Z") == early
     await store.close()
-    assert fault(path) == ""
+    assert place.fault() == ""
 
 
-async def test_what_is_declared_otherwise_is_indexed_anew(tmp_path: Path) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, node = await opened(path, "event")
+async def test_what_is_declared_otherwise_is_indexed_anew(place: Place) -> None:
+    store, node = await opened(place.where, "event")
     await store.apply(node, [event(number) for number in range(20)])
     same = {f"e{number}" for number in range(20) if number % 4 < 2}
     query = {"path": "/start", "value": "2026-07-01T00:00:00Z"}
@@ -144,54 +129,49 @@ async def test_what_is_declared_otherwise_is_indexed_anew(tmp_path: Path) -> Non
     ):
         await store.declare(declared)
         assert await found(store, **query) == meant
-        await filled(path, places)
+        await filled(place, places)
         assert await found(store, **query) == meant
         await store.apply(node, [event(3, 5)] if places == 1 else [event(3)])
-        assert fault(path) == ""
+        assert place.fault() == ""
     await store.close()
 
 
-async def test_the_indexes_of_an_earlier_run_are_kept_up_before_anything_is_declared(tmp_path: Path) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, node = await opened(path, "event")
+async def test_the_indexes_of_an_earlier_run_are_kept_up_before_anything_is_declared(place: Place) -> None:
+    store, node = await opened(place.where, "event")
     await store.declare(BOTH)
     await store.apply(node, [event(number) for number in range(20)])
     await store.close()
 
-    store, node = await opened(path, "event")
+    store, node = await opened(place.where, "event")
     await store.apply(node, [event(2, 99)], removals=["e4"])
 
     assert await found(store, path="/price", value=99) == {"e2"}
     await store.close()
-    assert fault(path) == ""
+    assert place.fault() == ""
 
 
-async def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, node = await opened(path, "event")
+async def test_an_index_of_another_version_is_made_anew(place: Place) -> None:
+    store, node = await opened(place.where, "event")
     await store.declare(BOTH)
     await store.apply(node, [event(number) for number in range(20)])
     await store.close()
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("""UPDATE key SET made_by = replace(made_by, '[1', '[0')""")
-        database.execute("UPDATE item_key SET value = x'00'")
-        database.commit()
+    place.execute("UPDATE key SET made_by = replace(made_by, '[1', '[0')")
+    place.execute("DELETE FROM item_key")
 
-    store, node = await opened(path, "event")
+    store, node = await opened(place.where, "event")
     await store.declare(BOTH)
-    await filled(path, 2)
+    await filled(place, 2)
 
     assert await found(store, path="/price", value=4) == {"e4"}
     await store.close()
-    assert fault(path) == ""
+    assert place.fault() == ""
 
 
-async def test_a_search_that_has_to_wait_uses_no_index_that_goes_meanwhile(tmp_path: Path) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, node = await opened(path, "event")
+async def test_a_search_that_has_to_wait_uses_no_index_that_goes_meanwhile(place: Place) -> None:
+    store, node = await opened(place.where, "event")
     await store.apply(node, [event(number) for number in range(20)])
     await store.declare(BOTH)
-    await filled(path, 2)
+    await filled(place, 2)
 
     async with AsyncExitStack() as readers:
         for _ in range(READERS):
@@ -199,14 +179,14 @@ async def test_a_search_that_has_to_wait_uses_no_index_that_goes_meanwhile(tmp_p
         waiting = asyncio.create_task(found(store, path="/price", value=4))
         await asyncio.sleep(0)
         await store.declare(Declared())
-        await filled(path, 0)
+        await filled(place, 0)
 
     assert await waiting == {"e4"}
     await store.close()
 
 
-async def test_what_is_declared_gives_no_number_that_cannot_be_asked_about(tmp_path: Path) -> None:
-    store, node = await opened(tmp_path / "pubkeep.db", "event")
+async def test_what_is_declared_gives_no_number_that_cannot_be_asked_about(place: Place) -> None:
+    store, node = await opened(place.where, "event")
     await store.apply(node, [event(1)])
     before = store.sequence
 
@@ -224,12 +204,11 @@ class Stopped(Clock):
         return 0
 
 
-async def test_an_index_has_a_number_of_its_own_whatever_the_clock_says(tmp_path: Path) -> None:
-    path = tmp_path / "pubkeep.db"
+async def test_an_index_has_a_number_of_its_own_whatever_the_clock_says(place: Place) -> None:
     for declared, places in ((Declared({START: frozenset()}), 1), (BOTH, 2), (Declared({PRICE: frozenset()}), 1)):
-        store, _ = await opened(path, "event", Stopped())
+        store, _ = await opened(place.where, "event", Stopped())
         await store.declare(declared)
-        await filled(path, places)
+        await filled(place, places)
         await store.close()
 
 
@@ -239,7 +218,8 @@ from pathlib import Path
 from tests.daemon.storage.conftest import opened
 from tests.daemon.storage.test_keys import BOTH
 async def main():
-    store, node = await opened(Path(sys.argv[1]), "event")
+    where = sys.argv[1]
+    store, node = await opened(where if "://" in where else Path(where), "event")
     await store.declare(BOTH)
     await asyncio.sleep(20)
 asyncio.run(main())
@@ -248,24 +228,23 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("work", ["declare keys", "fill keys"])
-async def test_killed_while_it_is_made_it_is_made_all_the_same(tmp_path: Path, side: str, work: str) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, node = await opened(path, "event")
+async def test_killed_while_it_is_made_it_is_made_all_the_same(place: Place, side: str, work: str) -> None:
+    store, node = await opened(place.where, "event")
     await store.apply(node, [event(number) for number in range(MANY)])
     await store.close()
 
     run = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-c", DYING, str(path)],
+        [sys.executable, "-c", DYING, str(place.where)],
         env=os.environ | {"PUBKEEP_CRASH": f"{side} {work}"},
         capture_output=True,
     )
     assert run.returncode == -9, run.stderr
-    store, node = await opened(path, "event")
+    store, node = await opened(place.where, "event")
     await store.apply(node, [event(2, 99)], removals=["e4"])
     await store.declare(BOTH)
-    await filled(path, 2)
+    await filled(place, 2)
 
     assert await found(store, path="/price", value=99) == {"e2"}
     await store.close()
-    assert fault(path) == ""
+    assert place.fault() == ""

@@ -4,11 +4,8 @@
 import asyncio
 import os
 import random
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -25,6 +22,7 @@ from pubkeep.storage.store import Store
 from pubkeep.storage.training import Dictionaries
 from tests.daemon.storage.conftest import KEY, item, opened
 from tests.fixtures.full_text import stored
+from tests.fixtures.places import Place
 
 WORDS = [f"{a}{b}{c}" for a in ("gar", "oni", "spr", "lav") for b in ("den", "ons", "ing") for c in ("a", "e", "i")]
 
@@ -89,31 +87,29 @@ def test_a_dictionary_is_trained_rarely() -> None:
     assert [once.due(29_999), once.due(30_000)] == [False, True]
 
 
-async def trained(path: Path) -> None:
+async def trained(place: Place) -> None:
     """Until a dictionary is stored."""
     async with asyncio.timeout(20):
-        while not count(path):
+        while not count(place):
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)  # the thread that committed it has to say so yet
 
 
-def count(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as database:
-        found: int = database.execute("SELECT count(*) FROM dictionary").fetchone()[0]
-        return found
+def count(place: Place) -> int:
+    found: int = place.rows("SELECT count(*) FROM dictionary")[0][0]
+    return found
 
 
-async def test_of_a_thousand_items_a_dictionary_is_made_and_the_next_are_smaller(tmp_path: Path) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, node = await opened(path)
+async def test_of_a_thousand_items_a_dictionary_is_made_and_the_next_are_smaller(place: Place) -> None:
+    store, node = await opened(place.where)
     await store.apply(node, items(0, training.FIRST))
-    await trained(path)
+    await trained(place)
     await store.apply(node, [*items(0, 10), *items(1000, 1100)])
     await store.apply(node, [item("i0", "other words")], removals=["i1"])
     page = await store.page(node, limit=2000)
     (found,) = (await store.search(SearchRequest(read("w1050"), format="both"), [KEY.account])).items
     await store.close()
-    again = await Store.open(path, Clock())
+    again = await Store.open(place.where, Clock())
     try:
         assert [row.xml for row in (await again.page(node, limit=2000)).items] == [row.xml for row in page.items]
         assert found.xml == items(1050, 1051)[0].xml
@@ -121,10 +117,9 @@ async def test_of_a_thousand_items_a_dictionary_is_made_and_the_next_are_smaller
     finally:
         await again.close()
     sql = "SELECT item > 1000, avg(length(data)) FROM payload GROUP BY 1"
-    with closing(sqlite3.connect(path)) as database:
-        sizes = dict(database.execute(sql))
-    assert count(path) == 1
-    assert sizes[1] < sizes[0] / 1.5
+    sizes = {bool(late): size for late, size in place.rows(sql)}
+    assert count(place) == 1
+    assert sizes[True] < float(sizes[False]) / 1.5
 
 
 async def test_payloads_with_nothing_to_learn_from_are_kept(store: Store, node: NodeRecord) -> None:
@@ -142,7 +137,8 @@ from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY
 from tests.daemon.storage.test_payloads import items
 async def main():
-    store = await Store.open(Path(sys.argv[1]), Clock())
+    where = sys.argv[1]
+    store = await Store.open(where if "://" in where else Path(where), Clock())
     (node,) = await store.nodes(KEY.account)
     await store.apply(node, items(0, 1000))
     await asyncio.sleep(20)
@@ -151,25 +147,24 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
-async def test_killed_where_a_dictionary_is_stored_nothing_is_lost(tmp_path: Path, side: str) -> None:
-    path = tmp_path / "pubkeep.db"
-    store, _ = await opened(path)
+async def test_killed_where_a_dictionary_is_stored_nothing_is_lost(place: Place, side: str) -> None:
+    store, _ = await opened(place.where)
     await store.close()
     environ = os.environ | {"PUBKEEP_CRASH": f"{side} save dictionary"}
 
     run = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", DYING, str(path)], env=environ, capture_output=True
+        subprocess.run, [sys.executable, "-c", DYING, str(place.where)], env=environ, capture_output=True
     )
     assert run.returncode == -9, run.stderr
-    store = await Store.open(path, Clock())
+    store = await Store.open(place.where, Clock())
     (node,) = await store.nodes(KEY.account)
     await store.apply(node, items(1000, 1001))
-    await trained(path)
+    await trained(place)
     page = await store.page(node, limit=2000)
     await store.close()
 
     assert [row.xml for row in page.items] == [each.xml for each in items(0, 1001)]
-    assert count(path) == 1
+    assert count(place) == 1
 
 
 def test_the_fixture_reads_what_the_program_writes() -> None:

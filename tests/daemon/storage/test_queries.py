@@ -23,6 +23,7 @@ from pubkeep.query.values import sort_key
 from pubkeep.questions import SearchRequest
 from pubkeep.storage.store import Store
 from pubkeep.storage.walking import Limits
+from tests.daemon.storage.conftest import place_of
 
 ALICE, BOB = "alice@localhost", "bob@localhost"
 ACCOUNTS = [ALICE, BOB]
@@ -51,13 +52,13 @@ DAY = 86_400_000_000
 class Filled:
     """A store with items of every kind, and the same as candidates."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, where: Path | str) -> None:
         self.runner = asyncio.Runner()
         self.items: list[tuple[int, Candidate]] = []
-        self.store = self.runner.run(self._filled(path))
+        self.store = self.runner.run(self._filled(where))
 
-    async def _filled(self, path: Path) -> Store:
-        store = await Store.open(path, Clock())
+    async def _filled(self, where: Path | str) -> Store:
+        store = await Store.open(where, Clock())
         await store.declare(DECLARED)
         for account in ACCOUNTS:
             await store.add_account(account, "x", uid=0, enabled=True, host="", port=0, tls="required")
@@ -116,9 +117,9 @@ class Filled:
         return {item.id for _, item in self.items if matches(query, item)}
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    made = Filled(tmp_path_factory.mktemp("queries") / "pubkeep.db")
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    made = Filled(place_of(request, tmp_path_factory.mktemp("queries")).where)
     yield made
     made.runner.run(made.store.close())
     made.runner.close()
@@ -350,7 +351,7 @@ def test_since_tells_what_matches_now_by_the_meaning_of_the_query(filled: Filled
         result = await filled.store.search(SearchRequest(query, limit=1000, since=start), ACCOUNTS)
         return {row.id for row in result.items}
 
-    start = filled.store.sequence - 200
+    start = filled.store.sequence - 20
 
     found = filled.runner.run(search())
 

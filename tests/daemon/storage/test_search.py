@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -242,3 +243,46 @@ def test_whatever_is_typed_the_database_understands_it() -> None:
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute("CREATE VIRTUAL TABLE item_fts USING fts5(words, marks, content='', tokenize='ascii')")
         understood()
+
+
+async def test_extra_shows_why_an_item_was_found(store: Store, filled: NodeRecord) -> None:
+    async def shown(query: str, **options: Any) -> dict[str, Any]:
+        result = await store.search(SearchRequest(read(query), extra=True, **options), ALICE)
+        return {row.id: (row.extra.get("snippet"), row.xml != "", row.json != "") for row in result.items}
+
+    since = store.sequence - 5
+
+    assert await shown("creme") == {"café": (("", "Crème", " brûlée, sécurité"), False, True)}
+    assert await shown("creme", since=since) == await shown("creme")
+    assert await shown("creme", format="xml") == {"café": (("", "Crème", " brûlée, sécurité"), True, False)}
+    assert await shown("onions -rolls", format="none") == {
+        "garden": (("spring ", "onions", " in the garden"), False, False)
+    }
+    assert (await shown("type:blog"))["café"] == (None, False, True)
+    either = '{"any": [{"text": "春"}, {"ids": ["code"]}]}'
+    assert await shown(either) == {"cjk": (("", "春", "の庭"), False, True), "code": (None, False, True)}
+    assert "snippet" not in (await store.search(SearchRequest(read("creme")), ALICE)).items[0].extra
+
+
+async def test_rank_is_told_where_it_is_the_order(store: Store, node: NodeRecord) -> None:
+    await store.apply(node, [item("little", "onions " + "and much else " * 50), item("much", "onions onions onions")])
+
+    async def ranks(*order_by: str, extra: bool = True) -> dict[str, Any]:
+        result = await store.search(SearchRequest(read("onions"), order_by, extra=extra), ALICE)
+        return {row.id: row.extra.get("rank") for row in result.items}
+
+    best_first = await ranks("rank")
+    assert list(best_first) == ["much", "little"]
+    assert best_first["much"] < best_first["little"]
+    assert await ranks("-rank") == best_first
+    assert await ranks("id", "rank") == best_first
+    assert set((await ranks()).values()) == {None}
+    assert set((await ranks("rank", extra=False)).values()) == {None}
+
+
+async def test_snippets_count_in_what_an_answer_may_have(store: Store, node: NodeRecord) -> None:
+    await store.apply(node, [item(f"i{n}", "庭 " + "春" * 300) for n in range(10)])
+    request = SearchRequest(read("庭"), extra=True, format="none", max_bytes=4000)
+
+    assert len((await store.search(request, ALICE)).items) == 4
+    assert len((await store.search(replace(request, extra=False), ALICE)).items) == 10

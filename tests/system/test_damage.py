@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""A damaged database heals by itself: whose accounts they are is kept, what they read is fetched again."""
+
+import contextlib
+import os
+import shutil
+
+import pytest
+
+from pubkeep_bridge.client import Account
+from pubkeep_bridge.client.errors import CursorTooOld, PubkeepError
+from tests.fixtures.author import Author
+from tests.fixtures.servers import PASSWORD
+from tests.system.conftest import BLOG, SERVICE, World, entry, until
+from tests.system.test_main_job import equal_to_service
+
+pytestmark = [pytest.mark.system, pytest.mark.dbus]
+PAGE = 4096
+
+
+async def synced_by_itself(world: World) -> bool:
+    """Whether the blog is whole again, though nobody has read it."""
+    with contextlib.suppress(PubkeepError):
+        return [(node["state"], node["items"]) for node in await world.pubkeep.nodes(node=BLOG)] == [("synced", 20)]
+    return False
+
+
+async def healed(world: World, alice: Account, resource: str, since: int) -> None:
+    """What holds when the database was built anew."""
+    (account,) = await world.pubkeep.accounts()
+    assert (account.path, account.jid) == (alice.path, alice.jid)
+    assert world.daemon_resource() == resource
+    assert (await account.get_policy(SERVICE, BLOG))["max_age"] == 600
+    with pytest.raises(CursorTooOld):
+        await world.pubkeep.changes(since)
+    answer = await world.pubkeep.search("title", since=since)
+    assert (answer.meta["reset"], len(answer.items)) == (True, 20)
+
+
+async def test_damage_that_is_met_while_it_runs_is_healed_and_nobody_has_to_do_anything(
+    world: World, blog: Author
+) -> None:
+    alice = await world.add()
+    await alice.set_policy(SERVICE, BLOG, max_age=600)
+    await world.synced(alice)
+    resource, since = world.daemon_resource(), (await world.pubkeep.status())["Sequence"]
+    world.daemon.stop()  # all of it is in the file itself
+    await world.start()
+    await alice.set_password(PASSWORD)
+    await alice.online()
+
+    with world.daemon.database.open("r+b") as file:
+        file.seek(PAGE)
+        file.write(os.urandom(world.daemon.database.stat().st_size - PAGE))
+    await blog.publish(SERVICE, BLOG, "i5", entry(5, "Another title"))
+
+    async def met() -> bool:
+        with contextlib.suppress(PubkeepError):
+            await world.pubkeep.search("title word7")
+            await alice.get_items(SERVICE, BLOG, max_age=0)
+        return "is set aside" in world.log() or "is kept as" in world.log()
+
+    await until(met)
+    await until(lambda: synced_by_itself(world))
+
+    await healed(world, alice, resource, since)
+    await equal_to_service(world, blog)
+    assert "Traceback" not in world.log()
+    assert world.daemon.process is not None
+    assert world.daemon.process.poll() is None
+    assert world.log().count("pubkeepd 0") == 2  # starts
+
+
+@pytest.mark.parametrize("harm", ["first page", "gone", "empty"])
+async def test_damage_that_is_found_at_a_start_is_healed(world: World, blog: Author, harm: str) -> None:
+    alice = await world.add()
+    await alice.set_policy(SERVICE, BLOG, max_age=600)
+    await world.synced(alice)
+    resource, since = world.daemon_resource(), (await world.pubkeep.status())["Sequence"]
+    world.daemon.stop()
+
+    if harm == "first page":
+        with world.daemon.database.open("r+b") as file:
+            file.write(os.urandom(PAGE))
+    elif harm == "gone":
+        world.daemon.database.unlink()
+    else:
+        os.truncate(world.daemon.database, 0)
+    await world.start()
+    await alice.set_password(PASSWORD)
+    await until(lambda: synced_by_itself(world))
+
+    await healed(world, alice, resource, since)
+    await equal_to_service(world, blog)
+    assert "Traceback" not in world.log()
+
+
+async def test_yesterdays_copy_put_back_is_brought_up_to_date(world: World, blog: Author) -> None:
+    alice = await world.add()
+    await world.synced(alice)
+    world.daemon.stop()
+    copy = world.daemon.folder / "copy"
+    shutil.copy(world.daemon.database, copy)
+    await world.start()
+    await alice.set_password(PASSWORD)
+    await alice.online()
+    await blog.publish(SERVICE, BLOG, "i5", entry(5, "Another title"))
+    await blog.retract(SERVICE, BLOG, "i6")
+    await equal_to_service(world, blog)
+    since = (await world.pubkeep.status())["Sequence"]
+    world.daemon.kill()
+
+    for suffix in ("-wal", "-shm"):
+        world.daemon.database.with_name(f"{world.daemon.database.name}{suffix}").unlink(missing_ok=True)
+    shutil.copy(copy, world.daemon.database)
+    await world.start()
+    await alice.set_password(PASSWORD)
+    await alice.online()
+
+    await equal_to_service(world, blog)
+    with pytest.raises(CursorTooOld):
+        await world.pubkeep.changes(since)
+
+
+async def test_a_database_at_our_own_place_that_nothing_can_be_made_of_is_ours(world: World) -> None:
+    world.daemon.stop()
+    for file in world.daemon.database.parent.iterdir():
+        file.unlink()
+    world.daemon.database.write_bytes(os.urandom(3 * PAGE))
+
+    await world.start()
+
+    assert await world.pubkeep.accounts() == []
+    assert len(list(world.daemon.database.parent.glob("pubkeep.db.corrupt-*"))) == 1
