@@ -146,7 +146,8 @@ def _text(stored: Payloads, data: bytes, publisher: str, digest: bytes) -> str |
         xml, text = stored.unpack(data)
     except Failed:
         return None
-    return text if not xml or payload.digest(xml, publisher) == digest else None
+    of_both, of_it_alone = payload.digest(xml, publisher), payload.digest(xml)  # the latter before revision 0003
+    return text if not xml or digest in (of_both, of_it_alone) else None
 
 
 def _document(stored: str) -> Json | Missing:
