@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Databases that the programs of all revisions wrote, opened by today's."""
+"""Databases that the programs of all revisions wrote, opened by today's: by one, by two, by one that is killed."""
 
 import asyncio
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
 from tests.migrations.checking import check
 from tests.migrations.keep import REVISIONS, unpacked
-from tests.migrations.test_migrations import config
+from tests.migrations.test_migrations import ROOT, config
 
 EARLIER = [revision for revision in REVISIONS if revision < HEAD]
 
@@ -81,3 +83,12 @@ async def test_reads_go_on_while_the_words_of_an_old_database_are_indexed(tmp_pa
 
     assert meanwhile > 1
     assert [row.id for row in found.items] == ["i7"]
+
+
+@pytest.mark.parametrize("what", ["--kills=10", "--pairs=7"])
+def test_starts_that_are_killed_or_come_together_leave_all_as_it_was(what: str) -> None:
+    """Ten are killed: at each revision, and at any moment. Two come together on a database of each revision."""
+    nothing = ["--kills=0", "--pairs=0"]
+    run = subprocess.run([sys.executable, "-m", "tests.soak", *nothing, what], cwd=ROOT, capture_output=True, text=True)
+
+    assert run.returncode == 0, run.stdout + run.stderr
