@@ -57,6 +57,14 @@ async def test_it_goes_down_and_up_again_with_all_that_it_has(tmp_path: Path, re
     await check(path, revision)
 
 
+async def test_what_died_between_the_migration_and_its_first_transaction_comes_up(tmp_path: Path) -> None:
+    path = unpacked(EARLIER[0], tmp_path / "pubkeep.db")
+
+    await asyncio.to_thread(command.upgrade, config(path), "head")
+
+    await check(path, EARLIER[0])
+
+
 MANY = 1500
 DEEP = {"path": "/title", "op": ">=", "value": "i"}
 
