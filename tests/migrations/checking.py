@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pubkeep.model import NodeKey, NodeRecord, Policy
 from pubkeep.query.document import read
@@ -45,10 +46,10 @@ async def check(path: Path, revision: str) -> None:
         assert index_fault(database) == ""
 
 
-def ask(path: Path, sql: str) -> tuple[int, ...]:
+def ask(path: Path, sql: str) -> tuple[Any, ...]:
     """One row."""
     with closing(sqlite3.connect(path)) as database:
-        row: tuple[int, ...] = database.execute(sql).fetchone()
+        row: tuple[Any, ...] = database.execute(sql).fetchone()
         return row
 
 
