@@ -96,7 +96,7 @@ async def test_reads_go_on_while_the_words_of_an_old_database_are_indexed(tmp_pa
 @pytest.mark.parametrize("what", ["--kills=10", "--pairs=7"])
 def test_starts_that_are_killed_or_come_together_leave_all_as_it_was(what: str) -> None:
     """Ten are killed: at each revision, and at any moment. Two come together on a database of each revision."""
-    nothing = ["--kills=0", "--pairs=0"]
+    nothing = ["--kills=0", "--pairs=0", "--readers=0"]
     run = subprocess.run([sys.executable, "-m", "tests.soak", *nothing, what], cwd=ROOT, capture_output=True, text=True)
 
     assert run.returncode == 0, run.stdout + run.stderr
