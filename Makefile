@@ -21,7 +21,7 @@ help:
 	@echo "make test    all tests, on both D-Bus libraries"
 	@echo "make check   format, lint, types, layers, interfaces, fast tests"
 	@echo "make bench   timings, as ratios within one run (N=1000000: items in the store)"
-	@echo "make soak    more simulated histories (N=1000)"
+	@echo "make soak    more simulated histories (N=1000), more kills, more readers"
 	@echo "make setup   the virtual environment only"
 	@echo "make clean   remove what these commands made here"
 
@@ -69,6 +69,7 @@ bench: setup needs
 
 soak: setup needs
 	$(BIN)/python -m tests.simulation --seeds $(or $(N),1000) --result tests/simulation/soak.json
+	$(BIN)/python -m tests.soak
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ from pubkeep.storage import indexing
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.dialects import dialect_of
 from pubkeep.storage.history import first_numbers
-from pubkeep.storage.keys import Keys, held
+from pubkeep.storage.keys import Keys, held, numbers
 from pubkeep.storage.training import Dictionaries, dictionaries
 
 
@@ -24,6 +24,8 @@ class Beginning:
     """Whether the full-text index is to be filled."""
     dictionaries: Dictionaries
     keys: Keys
+    key_numbers: Counter
+    """Where the next numbers of keys come from."""
 
 
 def begin(connection: Connection, wall: int) -> Beginning:
@@ -39,4 +41,5 @@ def begin(connection: Connection, wall: int) -> Beginning:
         indexing.prepare(connection, dialect_of(connection).full_text),
         dictionaries(connection),
         held(connection),
+        numbers(connection),
     )

@@ -104,7 +104,8 @@ def miscounted(name: str, service: str, counted: int, there: int) -> str:
 def _items(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
     (total,) = raw.execute("SELECT count(*) FROM item").fetchone()
     stored = Payloads(dict(raw.execute("SELECT number, data FROM dictionary")))
-    made_by, behind = raw.execute("SELECT version, behind FROM derived WHERE name = ?", (NAME,)).fetchone()
+    row = raw.execute("SELECT version, behind FROM derived WHERE name = ?", (NAME,)).fetchone()
+    made_by, behind = row or ("", 0)  # none is there between a migration and the first transaction after it
     filled, words, sums = places(raw.execute(FILLED)), 0, Counter[int]()
     for number, tkey, node, publisher, analyser, document, digest, item_id, data in raw.execute(_ITEMS):
         text = _text(stored, data, publisher, digest)
@@ -146,7 +147,8 @@ def _text(stored: Payloads, data: bytes, publisher: str, digest: bytes) -> str |
         xml, text = stored.unpack(data)
     except Failed:
         return None
-    return text if not xml or payload.digest(xml, publisher) == digest else None
+    of_both, of_it_alone = payload.digest(xml, publisher), payload.digest(xml)  # the latter before revision 0003
+    return text if not xml or digest in (of_both, of_it_alone) else None
 
 
 def _document(stored: str) -> Json | Missing:

@@ -57,22 +57,24 @@ class Finding:
         """
         orders, mark = sorting.read(request.order_by), sorting.mark(request, accounts)
         after = sorting.read_cursor(request.cursor, mark, orders) if request.cursor else None
+        wanted = terms(request.query)
+        if any(order.name == "rank" for order in orders) and not wanted:
+            raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
         indexing, keys = self.indexing, self._keys  # as they are before anything is read
         async with self._readers.snapshot() as fetcher:
             scope = await self._scope(fetcher, request.query, accounts)
+            keys = keys.still_in(self._keys)  # it may have waited long for this snapshot
             sequence, start = await present(fetcher, request.since)
             walk = Walk(
                 self._clock, self.limits, fetcher, self._dialect, scope, keys, self._stored, marked=not indexing
             )
-            if any(order.name == "rank" for order in orders) and not walk.plan.wanted:
-                raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
             if request.since is not None and request.since >= max(start, scope.turned):
                 changed = await self._changed(walk, request, accounts, sequence)
                 if changed is not None:
                     return changed
             newest = sorting.by_time(orders)
             if newest is None:
-                found = await walk.sorted(orders, request.limit + 1, after)
+                found = await walk.sorted(orders, request.limit + 1, after, wanted)
             else:
                 found = await walk.along(request.limit + 1, after[0] if after else None, newest=newest)
             tkeys = [tkey for tkey, _ in found[: request.limit]]

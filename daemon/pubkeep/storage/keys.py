@@ -71,6 +71,11 @@ class Keys:
         each = {path: replace(key, ready=key.ready or key.number in numbers) for path, key in self.each.items()}
         return Keys(self.declared, each)
 
+    def still_in(self, later: "Keys") -> "Keys":
+        """Those that are later declared as they are now: of the others, rows may be gone."""
+        numbers = {key.number for key in later.each.values()}
+        return Keys(self.declared, {path: key for path, key in self.each.items() if key.number in numbers})
+
 
 # -- asking -------------------------------------------------------------------------------------------------
 
@@ -151,8 +156,17 @@ def held(connection: Connection) -> Keys:
     return Keys(Declared({path: key.dated for path, key in each.items()}), each)
 
 
+def numbers(connection: Connection) -> Counter:
+    """Where numbers of indexes come from. They are none of the sequence: nothing that is told changes with them."""
+    return Counter(connection.execute(select(func.max(_Key.number))).scalar() or 0)
+
+
 def declare(connection: Connection, declared: Declared, counter: Counter) -> Keys:
-    """Begin an index for each place that has none yet, and take leave of the others."""
+    """Begin an index for each place that has none yet, and take leave of the others.
+
+    Args:
+        counter: of `numbers`.
+    """
     newest = connection.execute(select(func.max(_Item.number))).scalar() or 0
     held = {row.place: row for row in connection.execute(select(_Key.__table__).where(_Key.place != "")).all()}
     found: dict[Path, Key] = {}

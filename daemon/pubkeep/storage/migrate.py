@@ -56,10 +56,12 @@ def migrate(engine: Engine, path: Path) -> bool:
         return False
     refuse_newer(found)
     _settle(engine, path)
-    if found is not None:
-        _copy(engine, copy)
     with unchecked(engine) as connection:
-        upgrade(connection, found)
+        found = stored_revision(connection)  # another daemon may have been here meanwhile
+        if found != HEAD:
+            if found is not None:
+                _copy(path, copy)
+            upgrade(connection, found)
     return True
 
 
@@ -122,11 +124,16 @@ def _settle(engine: Engine, path: Path) -> None:
     use_wal(driver(engine))
 
 
-def _copy(engine: Engine, copy: Path) -> None:
-    """A copy as it was, kept until the next start that has nothing to migrate."""
+def _copy(path: Path, copy: Path) -> None:
+    """A copy as it was, kept until the next start that has nothing to migrate.
+
+    The caller keeps everybody else from writing it: of two daemons that start together, the second would take it from
+    under the first one, or keep what is migrated already.
+    """
     copy.unlink(missing_ok=True)
     make_room(copy)
-    driver(engine).execute("VACUUM INTO ?", (str(copy),))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("VACUUM INTO ?", (str(copy),))
 
 
 def driver(engine: Engine) -> sqlite3.Connection:

@@ -53,6 +53,7 @@ class Store(Learnt, Reading, Finding, History):
         self._clock = clock
         self._dictionaries = found.dictionaries
         self._keys = found.keys
+        self._key_numbers = found.key_numbers
         self.indexing = found.filling
         self._works = set[asyncio.Task[None]]()
         if found.filling:
@@ -253,7 +254,7 @@ class Store(Learnt, Reading, Finding, History):
         before = self._keys
 
         def work(connection: Connection) -> None:
-            self._keys = keys.declare(connection, declared, self._counter)  # the next transaction keeps to them
+            self._keys = keys.declare(connection, declared, self._key_numbers)  # the next transaction keeps to them
 
         try:
             await self._write("declare keys", work)

@@ -10,7 +10,7 @@ from typing import Any
 from pubkeep.clock import Clock
 from pubkeep.errors import LimitExceeded
 from pubkeep.model import NodeKey
-from pubkeep.query.conditions import All, Condition, terms
+from pubkeep.query.conditions import All, Condition, Term
 from pubkeep.query.matching import matches
 from pubkeep.query.relevance import relevance
 from pubkeep.query.values import Missing, at
@@ -138,14 +138,19 @@ class Walk:
                 break
         return found
 
-    async def sorted(self, orders: tuple[Order, ...], number: int, after: tuple[int, Place] | None) -> list[Any]:
-        """So many items that match, with their places, sorted; many of them along a declared key."""
+    async def sorted(
+        self, orders: tuple[Order, ...], number: int, after: tuple[int, Place] | None, wanted: Sequence[Term]
+    ) -> list[Any]:
+        """So many items that match, with their places, sorted; many of them along a declared key.
+
+        Args:
+            wanted: what their rank is of.
+        """
         ranked = any(order.name == "rank" for order in orders)
         key = self._keys.ready(orders[0].path) if len(orders) == 1 and not orders[0].name else None
         if key and not (self.plan.wanted or self.plan.keyed) and self.scope.items > self._limits.few_sorted:
             return await self._along_key(key, orders, number, after)
         found: list[tuple[Place, int]] = []
-        wanted = terms(self.scope.all_left)
         async for item in self._matching(
             None, self._limits.many, candidates.needs_of(orders), newest=True, ranked=ranked
         ):

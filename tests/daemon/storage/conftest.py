@@ -57,11 +57,11 @@ async def node(store: Store) -> NodeRecord:
     return await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis("blog", "blog", to_sync=True)))
 
 
-async def opened(where: Path | str, kind: str = "blog") -> tuple[Store, NodeRecord]:
+async def opened(where: Path | str, kind: str = "blog", clock: Clock | None = None) -> tuple[Store, NodeRecord]:
     """A store there, and its one node; both are made where there is none yet."""
-    store = await Store.open(where, Clock())
+    store = await Store.open(where, clock or Clock())
     if not await store.accounts():
         await store.add_account(KEY.account, "x", uid=0, enabled=True, host="", port=0, tls="required")
         await store.save_node(NodeRecord(0, KEY, NodeState.STALE, analysis=Analysis(kind, kind, to_sync=True)))
-    (node,) = await store.nodes(KEY.account)
+    node, *_ = [each for each in await store.nodes(KEY.account) if each.key == KEY]
     return store, node

@@ -6,22 +6,20 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld
-from pubkeep.model import Analysis, NodeKey, NodeRecord, NodeState
-from pubkeep.query.document import read
+from pubkeep.model import Analysis, NodeRecord, NodeState
 from pubkeep.questions import ChangesRequest, NodeFilter, SearchRequest
 from pubkeep.storage.store import DAY, Store
-from pubkeep.uri import item_uri
 from tests.daemon.storage.conftest import KEY, item, opened
+from tests.daemon.storage.readers import ALICE, OTHER, follow
 
-ALICE, EVERY = [KEY.account], NodeFilter()
-OTHER = KEY._replace(node="urn:x:event")
+EVERY = NodeFilter()
 
 
 async def told(store: Store, since: int, where: NodeFilter = EVERY) -> list[tuple[str, str]]:
@@ -204,107 +202,5 @@ def count(path: Path) -> int:
         return found
 
 
-# -- readers -------------------------------------------------------------------------------------------------
-
-QUERIES = (
-    *("{}", "garden", "type:event", '{"node_prefix": "urn:x:"}', "-garden"),
-    '{"parsed": {"path": "/title", "op": "<", "value": "i3"}}',
-)
-
-
-@dataclass
-class Reader:
-    """Follows a query by Search(since), or all of a type by Changes; now and then it forgets what it did last."""
-
-    query: str
-    by_changes: bool
-    held: dict[str, str] = field(default_factory=dict)
-    since: int | None = None
-    saved: tuple[dict[str, str], int | None] = field(default_factory=lambda: ({}, None))
-
-    async def follow(self, store: Store, limit: int) -> None:
-        try:
-            await (self._changes(store, limit) if self.by_changes and self.since else self._search(store, limit))
-        except CursorTooOld:
-            self.since, self.held = None, {}
-            await self._search(store, limit)
-
-    async def _search(self, store: Store, limit: int) -> None:
-        cursor, since = "", self.since
-        while True:
-            request = SearchRequest(read(self.query), limit=limit, since=since if not cursor else None, cursor=cursor)
-            found = await store.search(request, ALICE)
-            if found.reset or (since is None and not cursor):
-                self.held, since = {}, None
-            self.held = {uri: title for uri, title in self.held.items() if uri not in found.removed}
-            self.held |= {row.uri: row.json for row in found.items}
-            if not cursor:
-                self.since = found.sequence
-            if not (cursor := found.cursor):
-                return
-
-    async def _changes(self, store: Store, limit: int) -> None:
-        more = True
-        while more:  # all pages: what is looked up is newer than the page
-            assert self.since is not None
-            page = await store.changes(ChangesRequest(self.since, limit=limit), ALICE)
-            if any(each.kind in ("shown", "hidden", "node-recreated", "node-deleted") for each in page.changes):
-                self.since = None
-                await self._search(store, limit)
-                return
-            items = [(each.node, each.item_id) for each in page.changes if each.item_id]
-            assert len(items) == len(set(items))
-            await self._look(store, items)
-            self.since, more = page.next, page.more
-
-    async def _look(self, store: Store, named: list[tuple[NodeKey, str]]) -> None:
-        found, missing = await store.lookup(named, format="json", extra=False)
-        self.held |= {row.uri: row.json for row in found}
-        for index in missing:
-            self.held.pop(item_uri(*named[index]), None)
-
-
 async def test_fifty_readers_that_crash_and_replay_hold_what_a_full_query_finds(tmp_path: Path) -> None:
-    chance, path = random.Random(5), tmp_path / "pubkeep.db"
-    store, node = await opened(path)
-    event = await store.save_node(NodeRecord(0, OTHER, NodeState.STALE, analysis=Analysis("event", "event")))
-    nodes = {KEY: node, OTHER: event}
-    readers = [Reader(chance.choice(QUERIES), by_changes=False) for _ in range(40)]
-    readers += [Reader("{}", by_changes=True) for _ in range(10)]
-    for step in range(300):
-        key = chance.choice((KEY, KEY, OTHER))
-        match chance.randrange(22):
-            case 0:
-                nodes[key] = await store.save_node(replace(nodes[key], state=NodeState.DENIED))
-            case 1:
-                nodes[key] = await store.save_node(replace(nodes[key], state=NodeState.STALE))
-            case 2:
-                await store.forget_node(nodes[key].number, "forgotten")
-                nodes[key] = await store.save_node(replace(nodes[key], number=0))
-            case 3:
-                await store.forget_node(nodes[key].number, "purged", record=nodes[key])
-            case 4:
-                await store.close()
-                if chance.random() < 0.5:
-                    shutil.copy(path, tmp_path / "copy.db")
-                elif (tmp_path / "copy.db").exists():
-                    shutil.copy(tmp_path / "copy.db", path)
-                store, _ = await Store.open(path, Clock()), None
-                nodes = {each.key: each for each in await store.nodes(KEY.account)}
-            case 5 | 6 | 7:
-                await store.apply(nodes[key], removals=[f"i{chance.randrange(12)}"])
-            case _:
-                words = chance.choice(("garden", "onions", "garden onions"))
-                await store.apply(nodes[key], [item(f"i{chance.randrange(12)}", f"{words} {step}")])
-        for reader in chance.sample(readers, 6):
-            if chance.random() < 0.2:
-                reader.held, reader.since = dict(reader.saved[0]), reader.saved[1]
-            await reader.follow(store, chance.choice((1, 3, 100)))
-            if chance.random() < 0.3:
-                reader.saved = dict(reader.held), reader.since
-    for reader in readers:
-        while reader.since != store.sequence:
-            await reader.follow(store, 100)
-        found = await store.search(SearchRequest(read(reader.query), limit=500), ALICE)
-        assert reader.held == {row.uri: row.json for row in found.items}, reader.query
-    await store.close()
+    assert await follow(tmp_path / "pubkeep.db", readers=50, changes=300, seed=5, tell=print) == ""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pubkeep.clock import Clock
 from pubkeep.model import NewItem
 from pubkeep.query.conditions import Parsed
 from pubkeep.query.declared import Declared
@@ -21,6 +23,7 @@ from pubkeep.query.matching import compare
 from pubkeep.query.values import MISSING, sort_key
 from pubkeep.questions import SearchRequest
 from pubkeep.storage import keys
+from pubkeep.storage.engines import READERS
 from pubkeep.storage.keys import ranges
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
@@ -162,6 +165,51 @@ async def test_an_index_of_another_version_is_made_anew(place: Place) -> None:
     assert await found(store, path="/price", value=4) == {"e4"}
     await store.close()
     assert place.fault() == ""
+
+
+async def test_a_search_that_has_to_wait_uses_no_index_that_goes_meanwhile(place: Place) -> None:
+    store, node = await opened(place.where, "event")
+    await store.apply(node, [event(number) for number in range(20)])
+    await store.declare(BOTH)
+    await filled(place, 2)
+
+    async with AsyncExitStack() as readers:
+        for _ in range(READERS):
+            await readers.enter_async_context(store._readers.snapshot())
+        waiting = asyncio.create_task(found(store, path="/price", value=4))
+        await asyncio.sleep(0)
+        await store.declare(Declared())
+        await filled(place, 0)
+
+    assert await waiting == {"e4"}
+    await store.close()
+
+
+async def test_what_is_declared_gives_no_number_that_cannot_be_asked_about(place: Place) -> None:
+    store, node = await opened(place.where, "event")
+    await store.apply(node, [event(1)])
+    before = store.sequence
+
+    await store.declare(BOTH)
+
+    assert store.sequence == before
+    assert not (await store.search(SearchRequest(since=store.sequence), [KEY.account])).reset
+    await store.close()
+
+
+class Stopped(Clock):
+    """It shows the same at each start, as where there is no battery."""
+
+    def wall(self) -> int:
+        return 0
+
+
+async def test_an_index_has_a_number_of_its_own_whatever_the_clock_says(place: Place) -> None:
+    for declared, places in ((Declared({START: frozenset()}), 1), (BOTH, 2), (Declared({PRICE: frozenset()}), 1)):
+        store, _ = await opened(place.where, "event", Stopped())
+        await store.declare(declared)
+        await filled(place, places)
+        await store.close()
 
 
 DYING = """

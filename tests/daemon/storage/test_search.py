@@ -102,6 +102,18 @@ async def test_pages_by_cursor_are_whole_and_forged_cursors_refused(store: Store
             await store.search(SearchRequest(read("words"), cursor=forged), ALICE)
 
 
+async def test_an_order_by_rank_does_not_depend_on_what_is_there(store: Store, filled: NodeRecord) -> None:
+    async def ranked(query: str) -> list[str]:
+        return [row.id for row in (await store.search(SearchRequest(read(query), ("rank",)), ALICE)).items]
+
+    either = '{"any": [{"types": ["blog"]}, {"text": "onions"}]}'
+    assert (await ranked("onions type:event"), len(await ranked(either))) == ([], 5)
+    await store.save_node(replace(filled, state=NodeState.DENIED))
+    assert (await ranked("onions"), await ranked(either)) == ([], [])
+    with pytest.raises(InvalidArgs, match="there is no rank"):
+        await ranked("type:blog")
+
+
 async def test_types_nodes_and_accounts_restrict(store: Store, filled: NodeRecord) -> None:
     assert len(await found(store, "onions type:blog")) == 2
     assert await found(store, "onions type:event") == []
