@@ -25,6 +25,8 @@ from pubkeep.uri import item_uri, parse_item_uri
 
 AT_ONCE = 1000
 """Rows of the log looked at in one go."""
+LATEST = (1 << 63) - 1
+"""The greatest number of a database; D-Bus has greater ones."""
 DROPPED = 2000
 """Tombstones dropped in one transaction."""
 _Change, _Gap = tables.ChangeRow, tables.GapRow
@@ -67,7 +69,8 @@ async def present(fetcher: Fetcher, since: int | None) -> tuple[int, int]:
         CursorTooOld: what changed after `since` cannot be told: that number is not of this database's history. Whether
             it lies before its beginning is the caller's to see.
     """
-    of_items, of_others, start, lost = (await fetcher.execute_fetchall(_NOW, {"since": since or 0}))[0]
+    bounds = {"since": min(since or 0, LATEST)}
+    of_items, of_others, start, lost = (await fetcher.execute_fetchall(_NOW, bounds))[0]
     sequence = max(of_items or 0, of_others)
     if since is not None and since > sequence:
         raise CursorTooOld(f"since {since}: this database is at {sequence} only; read anew")

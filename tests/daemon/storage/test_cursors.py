@@ -221,19 +221,18 @@ class Walks(RuleBasedStateMachine):
         Returns whether it was the last one; then the walk begins again.
         """
         page = [(PLACES_OF[row.account, row.service], row.id) for row in result.items]
-        if walk.fault(page):
+        end = not result.cursor
+        if walk.fault(page, end=end):
             self.look()
-        assert not (fault := walk.fault(page)), f"{fault}: {page} of {walk}"
+        assert not (fault := walk.fault(page, end=end)), f"{fault}: {page} of {walk}"
         assert page or result.unfinished or not result.cursor
         assert result.count in (None, len(page))
         walk.take(page, result.cursor)
         self.kept.pages += 1
-        if not walk.cursor:
-            assert not walk.missing, f"{walk.missing} never came: {walk}"
+        if end:
             walk.begin(walk.shown)
             self.kept.ended += 1
-            return True
-        return False
+        return end
 
     @rule(node=ONE, forward=st.booleans(), limit=st.integers(1, 5), at=st.integers(0, WALKS - 1))
     def go_on_with_a_list(self, node: int, forward: bool, limit: int, at: int) -> None:

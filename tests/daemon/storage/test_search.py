@@ -18,7 +18,7 @@ from pubkeep.model import NodeRecord, NodeState
 from pubkeep.query import typed
 from pubkeep.query.conditions import Name, OneOf
 from pubkeep.query.document import read
-from pubkeep.questions import SearchRequest
+from pubkeep.questions import ChangesRequest, SearchRequest
 from pubkeep.storage.dialects import SQLITE
 from pubkeep.storage.engines import READERS
 from pubkeep.storage.plan import plan
@@ -154,8 +154,11 @@ async def test_since_resets_where_too_much_changed_and_refuses_the_future(store:
     assert result.reset
     assert len(result.items) == 5
     assert old.reset
-    with pytest.raises(CursorTooOld):
-        await store.search(SearchRequest(read("onions"), since=store.sequence + 1), ALICE)
+    for future in (store.sequence + 1, 2**63, 2**64 - 1):
+        with pytest.raises(CursorTooOld):
+            await store.search(SearchRequest(read("onions"), since=future), ALICE)
+        with pytest.raises(CursorTooOld):
+            await store.changes(ChangesRequest(future), ALICE)
 
 
 async def test_a_restart_gives_no_number_that_cannot_be_asked_about(tmp_path: Path) -> None:

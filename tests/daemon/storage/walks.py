@@ -242,8 +242,12 @@ class Walk:
         self.seen -= moved
         self.shown = shown
 
-    def fault(self, page: Sequence[Name]) -> str:
-        """What is wrong with the next page, empty where nothing is."""
+    def fault(self, page: Sequence[Name], *, end: bool) -> str:
+        """What is wrong with the next page, empty where nothing is.
+
+        Args:
+            end: it is the last one.
+        """
         if len(page) > self.limit:
             return "it is too long"
         last, seen = self.last, set(self.seen)
@@ -259,15 +263,10 @@ class Walk:
         for name in self.due - seen:
             if last is not None and not in_order(self.order_by, last, self.shown[name]):
                 return f"{name} was passed over"
-        return ""
+        return f"{self.due - seen} never came" if end and self.due - seen else ""
 
     def take(self, page: Sequence[Name], cursor: str) -> None:
         """A page that is right."""
         self.seen.update(page)
         self.last = self.shown[page[-1]] if page else self.last
         self.cursor = cursor
-
-    @property
-    def missing(self) -> set[Name]:
-        """What should have come by the end."""
-        return self.due - self.seen
