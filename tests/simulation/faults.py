@@ -238,6 +238,9 @@ async def expired(world: "World", network: Network, service: str) -> None:
 async def deleted_and_made_anew(world: "World", network: Network, service: str) -> None:
     node = world.chance.choice(world.all_nodes)
     if world.state(node).exists:
+        if world.chance.random() < 0.5:  # while it is listed
+            await world.users.decide("synchronise", NodeKey(network.account, service, node))
+            await asyncio.sleep(world.chance.uniform(0, 0.3))
         world.change(node, "gone")
         await world.users.read(NodeKey(network.account, service, node), ItemsRequest(format="json"))
         await asyncio.sleep(world.chance.choice((0.0, 0.05, 1.0)))

@@ -8,15 +8,17 @@ item that it does not contain, and of two overwrites the last event may not be t
 An id is *unsettled* when an event names it in the window of an answer that covers it and shows another value, when
 two different events name it of which the later one may tell the earlier change, when its event has no payload or is
 delayed, or when our own write met another event or no answer. The window of a request is from `fan_out` before it was
-sent until events come that surely tell of later changes. Unsettled ids keep their newest value, but no answer that
-would contain (or lack) them is `synced`. When nothing named such an id for `fan_out`, it is asked for by id, and that
+sent until `fan_out` after its result. Unsettled ids keep their newest value, but no answer that would contain (or lack)
+them is `synced`. When nothing named such an id for `fan_out`, it is asked for by id, and that
 answer stands if no event names the id in its window.
 
 The order is unsettled when two ids took a place at the end, of which the later one may have taken it first, or in a
 window, until one quiet listing of the newest shows it.
 
 How old a change may be that an event tells is not seen from when it came: what is told late by `fan_out` may be held up
-on the way as well (Link.committed_since).
+on the way as well (Link.committed_since). That decides between events. After an answer it is left aside: a value that
+was overwritten before it, and is told only after the way grew longer, stands until the later event comes; to doubt all
+that is told within some seconds after a list costs every twentieth answer from the cache.
 
 All times are boottime seconds given by the caller: nothing here waits or looks at a clock.
 """
@@ -111,7 +113,7 @@ class Settle:
         before = self._named.pop(item_id, None)
         self._named[item_id] = Said(at, digest, placed, news)
         self._forget_before(at)
-        covered = not own and self.covered_since(item_id, since)
+        covered = not own and self.covered_since(item_id, at - self.fan_out)
         doubtful = (
             not usable
             or (before is not None and since < before.at and before.digest != digest)
