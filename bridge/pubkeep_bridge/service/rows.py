@@ -80,7 +80,7 @@ DATABASE = {bool: "b", int: "t", str: "s"}
 """Types of Database.GetStatistics."""
 RESULT = {"items": "t", "missing": "as", "extra": "as", "different": "as"} | {
     "problems": "as",
-    **dict.fromkeys(("bytes", "before", "after"), "t"),
+    **dict.fromkeys(("bytes", "before", "after", "rows"), "t"),
 }
 """What a job's result may hold."""
 

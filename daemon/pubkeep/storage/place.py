@@ -16,7 +16,7 @@ from pubkeep.storage.opening import open_database
 from pubkeep.storage.transactions import After
 
 if TYPE_CHECKING:
-    from pubkeep.storage.postgresql import PostgresWriter
+    from pubkeep.storage.postgresql import Patience, PostgresWriter
 
 
 class Opened(Protocol):
@@ -58,7 +58,13 @@ async def open_place(place: Path | str, clock: Clock) -> Opened:
     Raises:
         StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
     """
-    return await (open_database(place, clock) if isinstance(place, Path) else _open_server(place, clock))
+    if isinstance(place, Path):
+        return await open_database(place, clock)
+    try:
+        from pubkeep.storage.postgresql import PATIENCE  # it needs what few have installed
+    except ImportError as error:
+        raise Failed("the database: PostgreSQL needs asyncpg here: pip install 'pubkeep[postgresql]'") from error
+    return await open_server(place, clock, PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,12 @@ class OpenedServer:
         await self.writer.close()
 
 
-async def _open_server(url: str, clock: Clock) -> Opened:
-    try:
-        from pubkeep.storage.postgresql import PostgresReaders, PostgresWriter  # it needs what few have installed
-    except ImportError as error:
-        raise Failed("the database: PostgreSQL needs asyncpg here: pip install 'pubkeep[postgresql]'") from error
+async def open_server(url: str, clock: Clock, patience: "Patience") -> OpenedServer:
+    """Open a database of a server; see open_place."""
+    from pubkeep.storage.postgresql import PostgresReaders, PostgresWriter
 
     where = make_url(url)
-    writer, readers = PostgresWriter(where), PostgresReaders(where)
+    writer, readers = PostgresWriter(where, patience), PostgresReaders(where, patience)
     try:
         await writer.migrate()
         found = await writer.run(lambda connection: begin(connection, clock.wall()))

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -25,12 +26,6 @@ from pubkeep.storage.trouble import our_errors
 
 T = TypeVar("T")
 
-CONNECTING = 5.0
-"""Seconds to connect."""
-ANSWERING = 15.0
-"""Seconds for one statement."""
-WAITING = 10_000
-"""Milliseconds to wait for another daemon that ends."""
 LOOK_AGAIN = 4
 """After 4, 16, 64... transactions its planner looks at the tables: autovacuum comes too late for a first
 synchronisation, and a plan for an empty table reads all of it."""
@@ -38,21 +33,40 @@ LOCK = 0x7075626B65657000
 """Number of the lock: "pubkeep"."""
 
 
-def engine(url: URL, *, answering: float | None = ANSWERING, read_only: bool = False, **options: Any) -> AsyncEngine:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server is waited for, in seconds."""
+
+    connecting: float = 5.0
+    answering: float | None = 15.0
+    """One statement; None: as long as it takes."""
+    locked: float = 10.0
+    """Another daemon, that ends."""
+
+
+PATIENCE = Patience()
+
+
+def engine(url: URL, patience: Patience, *, read_only: bool = False, **options: Any) -> AsyncEngine:
     """Connects when it is first used."""
-    settings = {"application_name": "pubkeep", "jit": "off", "lock_timeout": str(WAITING)}
+    locked = str(int(patience.locked * 1000))
+    settings = {"application_name": "pubkeep", "jit": "off", "lock_timeout": locked}
     if read_only:
         settings["default_transaction_read_only"] = "on"
     else:  # a plan that was made for empty tables reads all of them when they are full
         settings["plan_cache_mode"] = "force_custom_plan"
-    arguments = {"timeout": CONNECTING, "command_timeout": answering, "server_settings": settings}
+    arguments = {
+        "timeout": patience.connecting,
+        "command_timeout": patience.answering,
+        "server_settings": settings,
+    }
     return create_async_engine(url, connect_args=arguments, **options)
 
 
 @asynccontextmanager
-async def alone(url: URL) -> AsyncIterator[AsyncConnection]:
+async def alone(url: URL, patience: Patience = PATIENCE) -> AsyncIterator[AsyncConnection]:
     """A transaction of as long as it takes, while no daemon writes."""
-    patient = engine(url, answering=None, poolclass=NullPool)
+    patient = engine(url, replace(patience, answering=None), poolclass=NullPool)
     _alone(patient)
     async with patient.begin() as connection:
         yield connection
@@ -72,11 +86,11 @@ def _alone(engine: AsyncEngine) -> None:
 class PostgresWriter:
     """See engines.Writer."""
 
-    def __init__(self, url: URL) -> None:
-        self._url = url
+    def __init__(self, url: URL, patience: Patience) -> None:
+        self._url, self._patience = url, patience
         self._thread = WriterThread()
         self._loop = asyncio.new_event_loop()
-        self._engine = engine(url, pool_size=1, max_overflow=0)
+        self._engine = engine(url, patience, pool_size=1, max_overflow=0)
         _alone(self._engine)
         self._transactions, self._look_again = 0, LOOK_AGAIN
 
@@ -102,7 +116,7 @@ class PostgresWriter:
         """Let what is not used be used again, and the planner look at the tables."""
 
         async def work() -> None:
-            apart = engine(self._url, answering=None, poolclass=NullPool)
+            apart = engine(self._url, replace(self._patience, answering=None), poolclass=NullPool)
             async with apart.connect() as connection:
                 level = await connection.execution_options(isolation_level="AUTOCOMMIT")
                 await level.execute(text("VACUUM (ANALYZE)"))
@@ -113,7 +127,7 @@ class PostgresWriter:
         """Create the database, or bring it to the newest revision, in one transaction."""
 
         async def work() -> None:
-            async with alone(self._url) as connection:
+            async with alone(self._url, self._patience) as connection:
                 await connection.run_sync(_migrate)
 
         await self._thread.do(lambda: self._loop.run_until_complete(work()))
@@ -182,7 +196,7 @@ class _Reader:
     async def close(self) -> None:
         """End it."""
         if self._driver is not None:
-            await self._driver.close(timeout=CONNECTING)
+            await self._driver.close(timeout=PATIENCE.connecting)
 
 
 class PostgresReaders:
@@ -190,8 +204,8 @@ class PostgresReaders:
 
     dialect = POSTGRESQL
 
-    def __init__(self, url: URL) -> None:
-        self._engine = engine(url, read_only=True, pool_size=READERS + 1)
+    def __init__(self, url: URL, patience: Patience) -> None:
+        self._engine = engine(url, patience, read_only=True, pool_size=READERS + 1)
         self._each = [_Reader(self._engine) for _ in range(READERS)]
         self._free: asyncio.LifoQueue[_Reader] = asyncio.LifoQueue()
 

@@ -123,13 +123,17 @@ async def archived(node: Node, client: PubSubClient, held: Mapping[str, bytes]) 
 
 
 async def last_modified(node: Node, client: PubSubClient, held: Mapping[str, bytes]) -> Shown | None:
-    """What was modified last (XEP-0413), until some are as they are held."""
+    """What was modified last (XEP-0413), until some are as they are held.
+
+    Raises:
+        NotFound, NotAllowed: it is the items that were asked for, and this is the service's verdict.
+    """
     version, number = order_version(node.link), OVERLAP * 2
     for _ in range(TRIES):
         query = ItemsQuery(rsm_max=number, order=order_by("modification", version))
         try:
             items = (await client.items(node.key, query, as_it_is)).items
-        except NOTHING:
+        except (NotSupported, Refused):
             return None
         ids = [item.id for item in items]
         if len(set(ids)) != len(ids) or ids == list(held)[: len(ids)]:
@@ -150,13 +154,16 @@ async def honours_order(node: Node, client: PubSubClient, newest: list[str], ver
 
     Args:
         newest: the newest ids as they are held, the newest first.
+
+    Raises:
+        NotFound, NotAllowed: the service's verdict on the node.
     """
     answers = []
     for by in ("creation", "modification"):
         query = ItemsQuery(rsm_max=len(newest), order=order_by(by, version))
         try:
             answers.append([item.id for item in (await client.items(node.key, query, as_it_is)).items])
-        except NOTHING:
+        except (NotSupported, Refused):
             return False
     if newest not in answers:
         return False

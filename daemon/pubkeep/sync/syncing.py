@@ -71,6 +71,7 @@ class Syncer(Part):
                 await asyncio.sleep(max(node.link.fan_out, SECOND_LOOK))
                 outcome = await self._list(node, client, progress, report, trusted=trusted)
             if outcome.proved:
+                began = self._clock.boottime()
                 await self._probe(node, client)
             return outcome
         except NotAllowed as error:

@@ -15,7 +15,7 @@ from tests.daemon.storage.conftest import KEY, item
 from tests.daemon.storage.test_search import ALICE
 
 pytestmark = pytest.mark.slow
-LARGE, SMALL = 50_000, 500
+LARGE, SMALL = 20_000, 200
 
 
 async def fill(store: Store, node: NodeRecord, number: int) -> None:

@@ -121,13 +121,15 @@ async def test_items_by_id_come_in_the_order_asked(store: Store, node: NodeRecor
     assert page.unknown == ("missing",)
 
 
-async def test_a_hundred_thousand_items_may_have_one_date(store: Store, node: NodeRecord) -> None:
+async def test_a_hundred_thousand_items_may_have_one_date(tmp_path: Path) -> None:
+    store, node = await opened(tmp_path / "pubkeep.db")
     date = 1_700_000_000_000_000
 
     for start in range(0, 100_000, 5000):
         await store.apply(node, [item(f"i{n}", published=date) for n in range(start, start + 5000)])
 
     assert len(await store.digests(node.number)) == 100_000
+    await store.close()
 
 
 async def test_numbers_grow_and_go_on_above_the_clock_after_a_restart(place: Place) -> None:

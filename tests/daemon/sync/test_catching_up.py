@@ -14,6 +14,7 @@ from pubkeep.errors import StorageFull
 from pubkeep.model import ItemsQuery
 from pubkeep.sync import fitting
 from pubkeep.sync.catching_up import CONTENTS, HIDDEN_EDIT
+from pubkeep.sync.proofs import Way
 from pubkeep.sync.strategies import MAM, OVERLAP
 from tests.daemon.cache.conftest import FAN_OUT, Bench, bench
 from tests.daemon.cache.service import KEY
@@ -125,6 +126,21 @@ async def test_an_order_that_shows_no_edits_is_listed_whole(large: Bench) -> Non
     large.cache._known.link(KEY.account, KEY.service).learn(order="creation")
 
     assert whole(await caught_up(large, lambda: None))
+
+
+async def test_a_refusal_of_what_was_modified_last_is_one_of_the_node(large: Bench) -> None:
+    link = large.cache._known.link(KEY.account, KEY.service)
+    link.learn(order="creation", shown=link.traits.shown | {f"{Way.ORDER_BY}:0"})
+
+    def change() -> None:
+        large.service.closed = True
+
+    await large.reconnect(change)
+    async with asyncio.timeout(10):
+        while large.cache.explain(KEY)["state"] != "denied":
+            await asyncio.sleep(0.01)
+
+    assert [query.order is not None for query in large.service.asked] == [True]
 
 
 async def test_a_list_of_ids_that_is_empty_proves_nothing(large: Bench) -> None:
