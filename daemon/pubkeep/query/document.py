@@ -53,7 +53,7 @@ def read(query: str) -> Condition:
         InvalidArgs: it is no query; the message says where and why.
     """
     if not query.lstrip().startswith("{"):
-        return typed.box(query)
+        return typed.box(_whole(query, ""))
     try:
         document = json.loads(query, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:

@@ -16,7 +16,7 @@ from pubkeep.errors import InvalidArgs
 from pubkeep.query.conditions import All, Dated, Moment, Name, NodePrefix, Not, OneOf, Parsed, Term, Text
 from pubkeep.query.conditions import Any as AnyOf
 from pubkeep.query.document import KEYS, MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, read
-from pubkeep.query.typed import MAX_TERMS
+from pubkeep.query.typed import MAX_TERMS, MAX_WORDS
 
 SCHEMA = json.loads((Path(query.__file__).parent / "query.schema.json").read_text(encoding="utf-8"))
 JULY = 1_782_864_000_000_000
@@ -67,6 +67,8 @@ def test_what_is_asked_becomes_one_condition(typed: str, condition: object) -> N
     assert read(typed) == condition
 
 
+DEEP = 64
+MIXED = '{"any": [{"all": [{"not": ' * (DEEP // 3) + '{"text": "a"}' + "}]}]}" * (DEEP // 3)
 NESTED = '{"not": ' * (MAX_DEPTH + 1) + "{}" + "}" * (MAX_DEPTH + 1)
 
 
@@ -85,6 +87,10 @@ NESTED = '{"not": ' * (MAX_DEPTH + 1) + "{}" + "}" * (MAX_DEPTH + 1)
         ('{"text": "' + "a " * (MAX_TERMS + 1) + '"}', f"query at /text: more than {MAX_TERMS} words"),
         ('{"words": "' + "a " * (MAX_TERMS + 1) + '"}', f"query at /words: more than {MAX_TERMS}"),
         ("a " * (MAX_TERMS + 1), f"text: more than {MAX_TERMS} words"),
+        ("東" * (MAX_WORDS + 2), f"text: more than {MAX_WORDS} words"),
+        ('{"words": "' + "東" * (MAX_WORDS + 2) + '"}', f"query at /words: more than {MAX_WORDS} words"),
+        ("half \ud800", "query: the text has half a character"),
+        ("-id:\ud800", "query: the text has half a character"),
         ("after:tomorrow", "after: 'tomorrow' is no date; "),
         ("before:2026-02-30", "before: '2026-02-30' is no date"),
         ('{"published": {}}', "query at /published: it must be an object with 'after', 'before' or both"),
@@ -118,6 +124,7 @@ NESTED = '{"not": ' * (MAX_DEPTH + 1) + "{}" + "}" * (MAX_DEPTH + 1)
         ('{"parsed": {"path": "/a", "value": 1' + "0" * 5000 + "}}", "query: it is not JSON: "),
         ('{"ids": ["\\ud800"]}', "query at /ids: the text has half a character"),
         ('{"ids": [' + '"a",' * MAX_VALUES + '"a"]}', f"query at /ids: it has more than {MAX_VALUES} strings"),
+        (MIXED, f"query at {'/any/0/all/0/not' * 5}/any/0/all/0: it is more than {MAX_DEPTH} deep"),
         (NESTED, f"query at {'/not' * (MAX_DEPTH + 1)}: it is more than {MAX_DEPTH} deep"),
         ('{"a":' * 100_000, f"query: it is more than {MAX_DEPTH} deep"),
         (

@@ -56,7 +56,14 @@ class Reader:
             await self._search(store, limit)
 
     async def _search(self, store: Store, limit: int) -> None:
-        cursor, since, began = "", self.since, self.since
+        first = last = -1
+        while first != last or first < 0:
+            first, last = await self._pages(store, limit)
+            self.since = first  # later pages may have newer items: once more, else a crash could take those away unseen
+
+    async def _pages(self, store: Store, limit: int) -> tuple[int, int]:
+        """Read them all. Returns the numbers of the first and of the last one."""
+        cursor, since, first = "", self.since, -1
         while True:
             asked = since if not cursor else None
             request = SearchRequest(read(self.query), limit=limit, since=asked, cursor=cursor, format="xml")
@@ -65,14 +72,13 @@ class Reader:
                 self.held, since = {}, None
             self.held = {uri: xml for uri, xml in self.held.items() if uri not in found.removed}
             self.held |= {row.uri: row.xml for row in found.items}
-            began = began if cursor else found.sequence  # what changes behind the first page is asked for the next time
+            first = first if cursor else found.sequence
             if not (cursor := found.cursor):
-                self.since = began
-                return
+                return first, found.sequence
 
     async def _changes(self, store: Store, limit: int) -> None:
         more = True
-        while more:  # all pages: what is looked up is newer than the page
+        while more:  # what is looked up is newer than the page: until nothing is named
             assert self.since is not None
             page = await store.changes(ChangesRequest(self.since, limit=limit), ALICE)
             if any(each.kind in ("shown", "hidden", "node-recreated", "node-deleted") for each in page.changes):
@@ -82,7 +88,7 @@ class Reader:
             items = [(each.node, each.item_id) for each in page.changes if each.item_id]
             assert len(items) == len(set(items))
             await self._look(store, items)
-            self.since, more = page.next, page.more
+            self.since, more = page.next, page.more or bool(items)
 
     async def _look(self, store: Store, named: list[tuple[NodeKey, str]]) -> None:
         found, missing = await store.lookup(named, format="xml", extra=False)
