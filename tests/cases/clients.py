@@ -40,7 +40,7 @@ MOVIM = (
         "what could not be stored is a hole",
         (
             f"{CACHE}races.py::test_an_event_that_could_not_be_stored_makes_the_node_stale_until_it_is_proved",
-            f"{STORAGE}faults.py::test_a_full_disk_is_said_reads_go_on_and_writes_when_there_is_room",
+            f"{STORAGE}faults.py::test_where_nothing_can_be_written_each_writer_is_told_reads_go_on_and_later_all_is_well",
         ),
     ),
     Case(

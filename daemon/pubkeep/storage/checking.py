@@ -74,7 +74,7 @@ def check(raw: sqlite3.Connection, turn: Turn) -> Findings:
     found = Findings()
     try:
         _check(raw, turn, found)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(error):
             raise
         found.problems.append(f"the file is damaged: {error}")

@@ -199,6 +199,7 @@ class Keepsake:
         self._wanted = self._written = 0
         self._due = self._failed = False
         self._soon: asyncio.Task[None] | None = None
+        self._saving = set[asyncio.Task[None]]()
 
     async def after(self, transaction: str) -> None:
         """A transaction of this name was committed."""
@@ -211,10 +212,16 @@ class Keepsake:
     async def save(self) -> None:
         """Write what there is now; those who come while it is being written share the next time.
 
-        What cannot be written is logged and no error of the caller's: the database has it.
+        What cannot be written is logged and no error of the caller's: the database has it. Who is cancelled does not
+        wait for it any more; it is written to its end, since a thread cannot be cancelled, and the next one waits.
         """
         self._wanted += 1
-        mine = self._wanted
+        saving = asyncio.create_task(self._save(self._wanted))
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
+        await asyncio.shield(saving)
+
+    async def _save(self, mine: int) -> None:
         async with self._lock:
             if self._written >= mine or self._damaged.is_set():
                 return

@@ -54,6 +54,8 @@ class Store(Learnt, Reading, Finding, History):
         self._dictionaries = found.dictionaries
         self._keys = found.keys
         self._key_numbers = found.key_numbers
+        self._declaring = asyncio.Lock()
+        """What is declared and what is filled change `_keys`, one after the other."""
         self.indexing = found.filling
         self._works = set[asyncio.Task[None]]()
         if found.filling:
@@ -251,16 +253,17 @@ class Store(Learnt, Reading, Finding, History):
 
     async def declare(self, declared: Declared) -> None:
         """See ports.Finder."""
-        before = self._keys
 
         def work(connection: Connection) -> None:
             self._keys = keys.declare(connection, declared, self._key_numbers)  # the next transaction keeps to them
 
-        try:
-            await self._write("declare keys", work)
-        except PubkeepError:
-            self._keys = before
-            raise
+        async with self._declaring:
+            before = self._keys
+            try:
+                await self._write("declare keys", work)
+            except PubkeepError:
+                self._keys = before
+                raise
         self._later(self._fill_keys())
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -274,8 +277,9 @@ class Store(Learnt, Reading, Finding, History):
         more = True
         while more:
             try:
-                more, filled = await self._write("fill keys", lambda c: keys.fill(c, self._keys))
-                self._keys = self._keys.filled(filled)
+                async with self._declaring:
+                    more, filled = await self._write("fill keys", lambda c: keys.fill(c, self._keys))
+                    self._keys = self._keys.filled(filled)
             except PubkeepError as error:
                 log.warning("the database: what analysers declare could not be indexed: %s", error)
                 await asyncio.sleep(FILL_AGAIN)

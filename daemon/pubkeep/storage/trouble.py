@@ -37,6 +37,8 @@ def our_errors() -> Iterator[None]:
 def is_damage(error: BaseException) -> bool:
     """Whether SQLite says that the file is damaged, or Python that there stands what nobody can have written."""
     name = getattr(error, "sqlite_errorname", "") or ""
+    if isinstance(error, UnicodeDecodeError):  # SQLite quotes what it cannot make sense of
+        return True
     return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode to UTF-8")
 
 
@@ -44,7 +46,7 @@ def _of_libraries() -> tuple[type[Exception], ...]:
     """Their errors; asyncpg is imported by those only who have chosen PostgreSQL."""
     asyncpg = sys.modules.get("asyncpg")
     own = (asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg is not None else ()
-    return (SQLAlchemyError, sqlite3.Error, OSError, *own)
+    return (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError, OSError, *own)
 
 
 def _translated(error: BaseException) -> PubkeepError:
