@@ -6,10 +6,10 @@ Readers have connections of their own: on a shared one their p99 during a sync i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -54,6 +54,51 @@ class Readers(Protocol):
 
     async def close(self) -> None:
         """End all connections."""
+
+
+F = TypeVar("F", bound=Fetcher)
+
+
+class PooledReaders(Generic[F]):
+    """Each question, or snapshot, has a connection of a few for itself."""
+
+    _begin = "BEGIN"
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._free: asyncio.LifoQueue[F] = asyncio.LifoQueue()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """See Readers."""
+        return self._engine
+
+    async def _first(self, reader: F, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
+        """The first question on a connection that was free until now."""
+        return await reader.execute_fetchall(sql, parameters)
+
+    async def fetch(self, sql: str, parameters: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
+        """See Readers."""
+        reader = await self._free.get()
+        try:
+            with our_errors():
+                return await self._first(reader, sql, parameters)
+        finally:
+            self._free.put_nowait(reader)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Fetcher]:
+        """See Readers."""
+        reader = await self._free.get()
+        try:
+            with our_errors():
+                try:
+                    await self._first(reader, self._begin)  # begins even where the waiting for it is cancelled
+                    yield reader
+                finally:
+                    await reader.execute_fetchall("COMMIT")
+        finally:
+            self._free.put_nowait(reader)
 
 
 class Writer(Protocol):

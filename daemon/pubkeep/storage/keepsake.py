@@ -147,6 +147,13 @@ _DROP_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = 'account'")
 _SET_NUMBER = text("INSERT INTO sqlite_sequence (name, seq) VALUES ('account', :number)")
 
 
+def numbers_above(connection: Connection, number: int) -> None:
+    """The next account has a higher number than this one."""
+    if (connection.execute(_LAST_NUMBER).scalar() or 0) < number:
+        connection.execute(_DROP_NUMBER)
+        connection.execute(_SET_NUMBER, {"number": number})
+
+
 def read(connection: Connection, sequence: int) -> Kept:
     """What is to be kept of this database."""
     rows = {
@@ -165,9 +172,7 @@ def is_new(connection: Connection) -> bool:
 
 def restore(connection: Connection, kept: Kept, counter: Counter, *, new: bool) -> None:
     """Give a new database what was kept, and every one the numbers that were used: it may be an old copy."""
-    if (connection.execute(_LAST_NUMBER).scalar() or 0) < kept.number:
-        connection.execute(_DROP_NUMBER)
-        connection.execute(_SET_NUMBER, {"number": kept.number})
+    numbers_above(connection, kept.number)
     if not new:
         return
     for name, table in TABLES.items():

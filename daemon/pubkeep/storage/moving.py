@@ -19,6 +19,7 @@ from pubkeep.storage import tables
 from pubkeep.storage.dialects import SQLITE, dialect_of
 from pubkeep.storage.engines import Fetcher, Readers, Writer
 from pubkeep.storage.indexing import NAME
+from pubkeep.storage.keepsake import numbers_above
 from pubkeep.storage.place import open_place
 from pubkeep.upkeep import Progress
 
@@ -112,8 +113,7 @@ def _finish(connection: Connection, number: int, nodes: Sequence[Sequence[Any]])
         values = {"copy": copy, "verified_at": verified_at}
         connection.execute(update(tables.NodeRow).where(tables.NodeRow.number == node).values(values))
     if dialect_of(connection) is SQLITE:
-        connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'account'"))
-        connection.execute(text("INSERT INTO sqlite_sequence VALUES ('account', :number)"), {"number": number})
+        numbers_above(connection, number)
     elif number:
         connection.execute(text("SELECT setval('account_number_seq', :number)"), {"number": number})
     behind = connection.execute(select(func.max(tables.ItemRow.number))).scalar() or 0

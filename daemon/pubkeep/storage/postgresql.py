@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from pubkeep.storage.dialects import POSTGRESQL
-from pubkeep.storage.engines import READERS, Fetcher, WriterThread
+from pubkeep.storage.engines import READERS, PooledReaders, WriterThread
 from pubkeep.storage.migrate import HEAD, refuse_newer, stored_revision, upgrade
 from pubkeep.storage.trouble import our_errors
 
@@ -199,20 +199,15 @@ class _Reader:
             await self._driver.close(timeout=PATIENCE.connecting)
 
 
-class PostgresReaders:
+class PostgresReaders(PooledReaders[_Reader]):
     """See engines.Readers."""
 
     dialect = POSTGRESQL
+    _begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(self, url: URL, patience: Patience) -> None:
-        self._engine = engine(url, patience, read_only=True, pool_size=READERS + 1)
+        super().__init__(engine(url, patience, read_only=True, pool_size=READERS + 1))
         self._each = [_Reader(self._engine) for _ in range(READERS)]
-        self._free: asyncio.LifoQueue[_Reader] = asyncio.LifoQueue()
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """See engines.Readers."""
-        return self._engine
 
     async def open(self) -> None:
         """See engines.Readers."""
@@ -221,28 +216,8 @@ class PostgresReaders:
                 await reader.connect()
             self._free.put_nowait(reader)
 
-    async def fetch(self, sql: str, parameters: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
-        """See engines.Readers."""
-        reader = await self._free.get()
-        try:
-            with our_errors():
-                return await reader.first(sql, parameters)
-        finally:
-            self._free.put_nowait(reader)
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Fetcher]:
-        """See engines.Readers."""
-        reader = await self._free.get()
-        try:
-            with our_errors():
-                try:
-                    await reader.first("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    yield reader
-                finally:
-                    await reader.execute_fetchall("COMMIT")
-        finally:
-            self._free.put_nowait(reader)
+    async def _first(self, reader: _Reader, sql: str, parameters: Mapping[str, object] | None = None) -> Sequence[Any]:
+        return await reader.first(sql, parameters)
 
     async def close(self) -> None:
         """See engines.Readers."""

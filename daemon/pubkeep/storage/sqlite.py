@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: MIT
 """SQLite: the file, and its connections."""
 
-import asyncio
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from pubkeep.storage.dialects import SQLITE
-from pubkeep.storage.engines import READERS, Fetcher, WriterThread
+from pubkeep.storage.engines import READERS, Fetcher, PooledReaders, WriterThread
 from pubkeep.storage.trouble import our_errors
 
 log = logging.getLogger(__name__)
@@ -148,20 +147,21 @@ class SqliteWriter:
         self._thread.end()
 
 
-class SqliteReaders:
+class SqliteReaders(PooledReaders[Fetcher]):
     """See engines.Readers. A read is one hop (`execute_fetchall` of the pool's driver connections)."""
 
     dialect = SQLITE
 
     def __init__(self, path: Path) -> None:
-        self._engine: AsyncEngine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(path)),
-            pool_size=READERS + 1,
-            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT / 1000},
+        super().__init__(
+            create_async_engine(
+                URL.create("sqlite+aiosqlite", database=str(path)),
+                pool_size=READERS + 1,
+                connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT / 1000},
+            )
         )
         event.listen(self._engine.sync_engine, "connect", self._connected)
         self._checked_out: list[AsyncConnection] = []
-        self._free: asyncio.LifoQueue[Fetcher] = asyncio.LifoQueue()
 
     @staticmethod
     def _connected(connection: Any, _record: object) -> None:
@@ -169,11 +169,6 @@ class SqliteReaders:
         for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "query_only=1", "cache_size=-8192"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-    @property
-    def engine(self) -> AsyncEngine:
-        """For rare questions through the ORM."""
-        return self._engine
 
     async def open(self) -> None:
         """See engines.Readers. The connections are checked out for good."""
@@ -183,29 +178,6 @@ class SqliteReaders:
                 self._checked_out.append(connection)
                 raw = await connection.get_raw_connection()
                 self._free.put_nowait(raw.driver_connection)  # type: ignore[arg-type]
-
-    async def fetch(self, sql: str, parameters: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
-        """All rows of one question."""
-        driver = await self._free.get()
-        try:
-            with our_errors():
-                return await driver.execute_fetchall(sql, parameters)
-        finally:
-            self._free.put_nowait(driver)
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Fetcher]:
-        """A connection on which several questions see the same moment."""
-        driver = await self._free.get()
-        try:
-            with our_errors():
-                try:
-                    await driver.execute_fetchall("BEGIN")  # begins even where the waiting for it is cancelled
-                    yield driver
-                finally:
-                    await driver.execute_fetchall("COMMIT")
-        finally:
-            self._free.put_nowait(driver)
 
     async def close(self) -> None:
         """End all connections."""

@@ -7,7 +7,7 @@ The full-text index (indexing.py) is kept from here and not by triggers, which A
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, Table, bindparam, func, insert, select, update
 
@@ -22,8 +22,6 @@ from pubkeep.storage.keys import Keys
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.statements import TKEY_BITS, Statements, statements
 from pubkeep.uri import item_uri
-
-T = TypeVar("T")
 
 
 def _table(mapped: type[tables.Base]) -> Table:
