@@ -48,6 +48,14 @@ _HANGING = HANGING | {
     "rows belong to nothing": "SELECT count(*) FROM pragma_foreign_key_check",
     "items have no readable JSON": "SELECT count(*) FROM item WHERE json != '' AND NOT json_valid(json)",
 }
+_KINDS = {
+    **dict.fromkeys(("tkey", "item.node"), "integer"),
+    **dict.fromkeys(("publisher", "analyser", "json", "item_id"), "text"),
+    **dict.fromkeys(("digest", "data"), "blob"),
+}
+_OTHER = " OR ".join(f"typeof({column}) != '{kind}'" for column, kind in _KINDS.items())
+_OTHER_KINDS = f"SELECT count(*) FROM item JOIN payload ON payload.item = item.number WHERE {_OTHER}"  # noqa: S608
+"""SQLite holds any type anywhere, and so does a damaged page that it can still make sense of."""
 COUNTERS = (
     "SELECT name, service, items, found FROM"
     " (SELECT *, (SELECT count(*) FROM item WHERE item.node = node.number) AS found FROM node) AS counted"
@@ -86,6 +94,10 @@ def _check(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
     whole = [str(row[0]) for row in raw.execute(f"PRAGMA integrity_check({NAMED})")]
     if whole != ["ok"]:
         found.problems += [f"the file is damaged: {words}" for words in whole]
+        found.damaged = True
+        return
+    if number := raw.execute(_OTHER_KINDS).fetchone()[0]:
+        found.problems.append(f"the file is damaged: {number} items have values of another kind")
         found.damaged = True
         return
     for words, question in _HANGING.items():

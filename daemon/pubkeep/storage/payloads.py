@@ -54,7 +54,7 @@ class Payloads(threading.local):
                 dictionary = ZstdCompressionDict(self._dictionaries[number]) if number else None
                 decompressor = self._decompressors[number] = ZstdDecompressor(dict_data=dictionary)
             xml, _, text = decompressor.decompress(data).decode().partition("\0")
-        except (ZstdError, KeyError, UnicodeDecodeError) as error:
+        except (ZstdError, KeyError, UnicodeDecodeError, TypeError) as error:  # SQLite holds any type anywhere
             raise Failed(
                 "the database: a stored payload is damaged; `pubkeep database check` has all of it fetched again"
             ) from error

@@ -86,6 +86,8 @@ async def test_what_is_whole_has_no_problems(place: Place) -> None:
 
 
 HARMS = {
+    "UPDATE payload SET data = 0.5 WHERE item = 1": "the file is damaged: 1 items have values of another kind",
+    "UPDATE item SET json = x'07' WHERE number < 3": "the file is damaged: 2 items have values of another kind",
     "DELETE FROM payload WHERE item = 7": "1 items have no payload",
     "UPDATE node SET items = 8": "urn:xmpp:microblog:0 at pubsub.localhost: 8 items are counted, and 3000 are there",
     "UPDATE item SET pos = (SELECT min(pos) FROM item) WHERE number = 9": "1 places in a node are taken twice",
