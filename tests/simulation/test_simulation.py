@@ -16,7 +16,7 @@ SOAK = ROOT / "tests" / "simulation" / "soak.json"
 """What `make soak` wrote last, where it was committed."""
 SAME = 20
 """Seeds that are run twice."""
-OWN_TIME = {"clock.py", "notify.py", "engines.py", "stream.py"}
+OWN_TIME = {"clock.py", "notify.py", "sqlite.py", "stream.py"}
 """The clock itself; systemd's; waiting for another process at the start; slices of parsing, which no history has."""
 
 

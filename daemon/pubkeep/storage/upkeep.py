@@ -9,7 +9,6 @@ import asyncio
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -132,10 +131,9 @@ class FileUpkeep:
         loop, stopping = asyncio.get_running_loop(), threading.Event()
 
         def turn(done: int, total: int) -> None:
-            if stopping.is_set():
-                raise Cancelled("it was cancelled")
             loop.call_soon_threadsafe(progress, done, total)
-            time.sleep(PAUSE)
+            if stopping.wait(PAUSE):
+                raise Cancelled("it was cancelled")
 
         def guarded() -> T:
             with our_errors(), closing(sqlite3.connect(self._path, BUSY_TIMEOUT / 1000, isolation_level=None)) as raw:
