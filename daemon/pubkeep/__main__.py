@@ -115,7 +115,12 @@ class Daemon:
         """Import what is heavy, open the database, take up the accounts."""
         modules = await asyncio.to_thread(_import_backend)
         changes_days = self._settings.storage.changes_days
-        self._store = await modules["storage.store"].Store.open(self._place, self._clock, changes_days)
+
+        def migrating(words: str) -> None:
+            notify(f"STATUS={words}")
+            tree.migrating(words)
+
+        self._store = await modules["storage.store"].Store.open(self._place, self._clock, changes_days, migrating)
         analysers = modules["analysers.registry"].Registry()
         modules["analysers.registry"].load_entry_points(analysers)
         self._sessions = modules["xmpp.sessions"].Sessions(self._settings.xmpp, self._clock)

@@ -27,6 +27,7 @@ def run(connection: Connection) -> None:
         render_as_batch=True,
         include_object=include_object,
         transactional_ddl=True,
+        on_version_apply=context.config.attributes.get("applied"),
     )
     context.run_migrations()
 

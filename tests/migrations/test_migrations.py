@@ -136,6 +136,7 @@ from pathlib import Path
 from sqlalchemy import event
 from pubkeep.storage.sqlite import make_room, writer_engine
 from pubkeep.storage.migrate import migrate
+from pubkeep.storage.progress import Report
 path, words, left = Path(sys.argv[1]), tuple(sys.argv[2].split()), int(sys.argv[3])
 make_room(path)
 engine = writer_engine(path)
@@ -145,7 +146,7 @@ def count(connection, cursor, statement, *rest):
     left -= statement.lstrip().startswith(words)
     if not left:
         os._exit(9)
-migrate(engine, path)
+migrate(engine, path, Report())
 """
 """Dies after so many statements that begin with one of these words."""
 

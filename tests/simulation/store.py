@@ -18,6 +18,7 @@ from pubkeep.clock import Clock
 from pubkeep.errors import StorageFull, Unavailable
 from pubkeep.storage.beginning import begin
 from pubkeep.storage.migrate import migrate
+from pubkeep.storage.progress import Report
 from pubkeep.storage.sqlite import SqliteReaders, SqliteWriter, writer_engine
 from pubkeep.storage.store import Store
 from pubkeep.storage.trouble import our_errors
@@ -36,7 +37,7 @@ def blank() -> sqlite3.Connection:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         path = Path(folder) / "blank.db"
         engine = writer_engine(path)
-        migrate(engine, path)
+        migrate(engine, path, Report())
         engine.dispose()
         return copied(sqlite3.connect(path))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pubkeep_bridge.cli import render
 from pubkeep_bridge.cli.run import DONE, NOTHING
 from pubkeep_bridge.client import Account, Pubkeep
+from pubkeep_bridge.client.client import OPEN
 
 
 async def status(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
@@ -22,7 +23,8 @@ async def status(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
         f"pubkeepd {state['Version']} is {state['State']}"
         + (f": {state['StateMessage']}" if state["StateMessage"] else "")
     )
-    _table(accounts)
+    if accounts or state["State"] in OPEN:
+        _table(accounts)
     return DONE
 
 

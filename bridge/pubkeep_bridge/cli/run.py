@@ -10,6 +10,7 @@ import sys
 
 from pubkeep_bridge.bus import NoBus
 from pubkeep_bridge.cli import pager, render
+from pubkeep_bridge.cli.following import opened
 from pubkeep_bridge.client.client import connect
 from pubkeep_bridge.client.errors import NotReady, NotRunning, PubkeepError
 
@@ -29,6 +30,8 @@ _MODULES = {
     | dict.fromkeys(("search", "export", "changes", "lookup"), "search")
 )
 """Module of each command; the others are in nodes."""
+_ALWAYS = ("status", "watch")
+"""Commands that a daemon answers whose database is not open."""
 _LONG = ("search", "export", "changes", "lookup", "get", "nodes", "analysers", "explain", "discover", "subscriptions")
 """Commands whose output may be longer than a screen."""
 
@@ -61,6 +64,8 @@ async def _run(arguments: argparse.Namespace) -> int:
     arguments.paged = long and pager.wanted()
     status: int = DONE  # where the pager is left
     async with connect(arguments.bus) as pubkeep:
+        if arguments.command not in _ALWAYS:
+            await opened(pubkeep)
         with pager.paged() if arguments.paged else contextlib.nullcontext():
             status = await getattr(module, arguments.command)(pubkeep, arguments)
     return status

@@ -9,7 +9,7 @@ from pubkeep_bridge.bus import Bus, BusError, Variant
 from pubkeep_bridge.client import values, wire
 from pubkeep_bridge.client.account import Account, Format
 from pubkeep_bridge.client.database import Database
-from pubkeep_bridge.client.errors import NotFound, translated
+from pubkeep_bridge.client.errors import NotFound, NotReady, NotRunning, translated
 from pubkeep_bridge.client.signals import Signals
 from pubkeep_bridge.client.values import (
     AccountProperties,
@@ -26,6 +26,8 @@ NAME = "im.pubkeep.Pubkeep1"
 ROOT = "/im/pubkeep/Pubkeep1"
 TIMEOUT = 30.0
 """Seconds for one call; the daemon answers within 20."""
+OPEN = ("ready", "read-only")
+"""States in which what needs the database is answered."""
 
 
 @asynccontextmanager
@@ -42,6 +44,12 @@ async def connect(address: str = "session") -> AsyncIterator["Pubkeep"]:
         yield Pubkeep(bus)
     finally:
         await bus.close()
+
+
+def not_ready(state: Status) -> NotReady:
+    """What is said of a daemon whose database is not open."""
+    words = state["StateMessage"] or "its database is not open yet; try again in a moment"
+    return NotReady(f"{NAME}.Error.NotReady", f"pubkeepd is {state['State']}: {words}")
 
 
 class Pubkeep:
@@ -85,6 +93,27 @@ class Pubkeep:
         """The daemon's version and state. Answers in every state."""
         return cast(Status, await self.properties(ROOT, "Manager"))
 
+    async def states(self) -> AsyncGenerator[Status, None]:
+        """`status`, and again whenever the state or its message changes (while a migration goes on, once a second).
+
+        Raises:
+            NotRunning: the daemon left the bus.
+        """
+        signals = Signals(self._bus)
+        try:
+            await signals.listen_owner(NAME)
+            changed = {"interface": "org.freedesktop.DBus.Properties", "member": "PropertiesChanged"}
+            await signals.listen(sender=NAME, path=ROOT, arg0=f"{NAME}.Manager", **changed)
+            yield await self.status()
+            while True:
+                signal = await signals.next()
+                if signal.member == "PropertiesChanged":
+                    yield await self.status()
+                elif signal.body[1]:
+                    raise NotRunning(f"{NAME}.Error.NotReady", "pubkeepd left the bus")
+        finally:
+            await signals.close()
+
     @property
     def database(self) -> Database:
         """The database as a whole."""
@@ -116,8 +145,9 @@ class Pubkeep:
 
         Raises:
             NotFound: there is none, or there are several; the text names them.
+            NotReady: the database is not open, so nobody knows.
         """
-        accounts = await self.accounts()
+        accounts = await self.accounts() or await self._accounts_by_now()
         fitting = [account for account in accounts if jid in ("", account.jid)]
         if len(fitting) == 1:
             return fitting[0]
@@ -126,6 +156,13 @@ class Pubkeep:
             raise NotFound(f"{NAME}.Error.NotFound", "there is no account yet: add one with `pubkeep account add JID`")
         words = f"there is no account {jid}" if jid else "there are several accounts: say which with --account"
         raise NotFound(f"{NAME}.Error.NotFound", f"{words} ({names})")
+
+    async def _accounts_by_now(self) -> list[Account]:
+        """Where none was seen: those that are there when the database is open."""
+        state = await self.status()
+        if state["State"] not in OPEN:
+            raise not_ready(state)
+        return await self.accounts()
 
     async def add_account(
         self,

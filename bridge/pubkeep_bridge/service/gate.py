@@ -41,24 +41,30 @@ class Gate:
         """Manager.State."""
         self.message = ""
         """What people should know of it."""
+        self._failed = False
+        """Whether it could not come up, or was taken down: who calls does not wait for the next attempt."""
 
     def now(self) -> Core | None:
         """The backend, if it is there."""
         return self._core
 
+    def migrate(self, message: str) -> None:
+        """The database is migrated, and so far."""
+        self.state, self.message, self._failed = "migrating", message, False
+
     def open(self, core: Core) -> None:
         """The backend is there."""
-        self._core, self.state, self.message = core, "ready", ""
+        self._core, self.state, self.message, self._failed = core, "ready", "", False
         self._open.set()
 
     def shut(self, message: str) -> None:
         """The backend cannot come up now, or is taken down; another attempt follows."""
         self._open.clear()
-        self._core, self.state, self.message = None, "starting", message
+        self._core, self.state, self.message, self._failed = None, "starting", message, True
 
     def close(self) -> None:
         """The daemon stops."""
-        self._core, self.state = None, "stopping"
+        self._core, self.state, self.message = None, "stopping", ""
         self._open.set()
 
     async def core(self) -> Core:
@@ -67,12 +73,13 @@ class Gate:
         Raises:
             NotReady: it did not come up in time, or the daemon stops.
         """
-        if self._core is None and not self._open.is_set() and not self.message:
+        if self._core is None and not self._open.is_set() and not self._failed:
             try:
                 async with asyncio.timeout(PATIENCE):
                     await self._open.wait()
             except TimeoutError:
-                raise NotReady("the daemon is still opening its database; try again in a moment") from None
+                words = self.message or "the daemon is still opening its database"
+                raise NotReady(f"{words}; try again later") from None
         if self._core is None:
             raise NotReady(self.message or "the daemon is stopping")
         return self._core

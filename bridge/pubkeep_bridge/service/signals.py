@@ -16,9 +16,10 @@ CROWD = 50
 
 
 class Pacer:
-    """Calls back at once, then at most every PAUSE while more comes."""
+    """Calls back at once, then at most every so many seconds while more comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float = PAUSE) -> None:
+        self._pause = pause
         self._due: dict[object, Callable[[], None] | None] = {}
 
     def call(self, key: object, callback: Callable[[], None]) -> None:
@@ -27,7 +28,7 @@ class Pacer:
             self._due[key] = callback
             return
         self._due[key] = None
-        asyncio.get_running_loop().call_later(PAUSE, self._over, key)
+        asyncio.get_running_loop().call_later(self._pause, self._over, key)
         callback()
 
     def _over(self, key: object) -> None:

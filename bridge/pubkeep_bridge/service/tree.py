@@ -23,6 +23,9 @@ from pubkeep_bridge.service.signals import NodeChanges, Pacer
 from pubkeep_bridge.service.streams import Streams
 from pubkeep_bridge.service.sync import Sync
 
+MIGRATING = 1.0
+"""Seconds between two signals that say how far a migration is."""
+
 if TYPE_CHECKING:
     from pubkeep.model import Account as StoredAccount
     from pubkeep.model import NodeChange
@@ -37,7 +40,7 @@ class Tree:
         self._streams = Streams()
         self._objects = Objects(bus, ROOT)
         self._core: Core | None = None
-        self._pacer = Pacer()
+        self._pacer, self._progress = Pacer(), Pacer(MIGRATING)
         self._changes = NodeChanges(self._emit_change)
         at_root = (Manager(self.gate, bus), Cache(self.gate, self._streams), Analysers(self.gate))
         self._objects.export(ROOT, *at_root, Database(self.gate, bus))
@@ -66,6 +69,11 @@ class Tree:
                 self._objects.unexport(job_path(job))
             for account in core.accounts.all():
                 self._objects.unexport(account_path(account.number))
+
+    def migrating(self, message: str) -> None:
+        """The database is migrated, and so far."""
+        self.gate.migrate(message)
+        self._progress.call(ROOT, self.state_changed)
 
     def state_changed(self) -> None:
         """The gate has another state or message."""

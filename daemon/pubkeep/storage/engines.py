@@ -6,7 +6,7 @@ Readers have connections of their own: on a shared one their p99 during a sync i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
@@ -136,3 +136,14 @@ class WriterThread:
     def end(self) -> None:
         """No more is to be done."""
         self._thread.shutdown()
+
+
+async def until_done(work: Coroutine[Any, Any, T], stop: Callable[[], None]) -> T:
+    """Wait for what a thread does; where that is cancelled, have it stop, and wait until it has."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        stop()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -2,7 +2,7 @@
 """The database is created or migrated when the daemon starts; nobody has to run a command.
 
 An ordinary start compares one value and imports no Alembic. A migration runs inside one IMMEDIATE
-transaction: killed anywhere, it is rolled back and runs again; two daemons starting together wait for
+transaction: killed anywhere, or told to end, it is rolled back and runs again; two daemons starting together wait for
 each other and look again inside the transaction.
 """
 
@@ -11,12 +11,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from pubkeep.errors import Failed
-from pubkeep.storage.sqlite import make_private, make_room, use_wal
+from pubkeep.storage.progress import Report
+from pubkeep.storage.sqlite import make_private, make_room, stoppable, use_wal
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 HEAD = "0008"
 """The newest revision in `migrations/`; a test holds it against Alembic's own view."""
+PAGES = 1024
+"""Copied at once: four megabytes."""
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -41,11 +44,12 @@ def stored_revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def migrate(engine: Engine, path: Path) -> bool:
+def migrate(engine: Engine, path: Path, report: Report) -> bool:
     """Bring the database to HEAD. Returns whether there was anything to do.
 
     Raises:
         Failed: of another program, or newer than this one; nothing was touched.
+        Cancelled: the report was told to stop; nothing was changed.
     """
     with engine.connect() as connection:
         found = stored_revision(connection)
@@ -56,12 +60,12 @@ def migrate(engine: Engine, path: Path) -> bool:
         return False
     refuse_newer(found)
     _settle(engine, path)
-    with unchecked(engine) as connection:
+    with stoppable(driver(engine), report.stopping), unchecked(engine) as connection:
         found = stored_revision(connection)  # another daemon may have been here meanwhile
         if found != HEAD:
             if found is not None:
-                _copy(path, copy)
-            upgrade(connection, found)
+                _copy(path, copy, report)
+            upgrade(connection, found, report)
     return True
 
 
@@ -79,14 +83,31 @@ def refuse_newer(found: str | None) -> None:
         )
 
 
-def upgrade(connection: Connection, found: str | None) -> None:
-    """Bring it to the newest revision, in the transaction of this connection."""
+def upgrade(connection: Connection, found: str | None, report: Report) -> None:
+    """Bring it to the newest revision, in the transaction of this connection. Creating it takes no time to speak of.
+
+    Raises:
+        Cancelled: the report was told to stop.
+    """
     from alembic import command
 
     log.info("the database is %s", "created" if found is None else f"migrated from {found} to {HEAD}")
     config = _config()
     config.attributes["connection"] = connection
+    if found is not None:
+        config.attributes |= _told(config, found, report)
     command.upgrade(config, "head")
+
+
+def _told(config: "Config", found: str, report: Report) -> dict[str, Any]:
+    """Begin to tell how far it is. Returns what is called after each revision, and what with the rows of one."""
+    from alembic.script import ScriptDirectory
+
+    steps = [*ScriptDirectory.from_config(config).iterate_revisions("head", found)][::-1]
+    parts = [f"the database is migrated, step {n} of {len(steps)} ({s.revision})" for n, s in enumerate(steps, 1)]
+    following = iter([*parts, "the database is migrated; what was changed is checked and written to the disk"])
+    report.begin(next(following))
+    return {"applied": lambda **_: report.begin(next(following)), "rows": report.far}
 
 
 def _config() -> "Config":
@@ -124,7 +145,7 @@ def _settle(engine: Engine, path: Path) -> None:
     use_wal(driver(engine))
 
 
-def _copy(path: Path, copy: Path) -> None:
+def _copy(path: Path, copy: Path, report: Report) -> None:
     """A copy as it was, kept until the next start that has nothing to migrate.
 
     The caller keeps everybody else from writing it: of two daemons that start together, the second would take it from
@@ -132,8 +153,13 @@ def _copy(path: Path, copy: Path) -> None:
     """
     copy.unlink(missing_ok=True)
     make_room(copy)
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
-        reader.execute("VACUUM INTO ?", (str(copy),))
+    report.begin("the database is copied before it is migrated")
+    try:
+        with closing(sqlite3.connect(path)) as reader, closing(sqlite3.connect(copy)) as writer:
+            reader.backup(writer, pages=PAGES, progress=lambda _, left, total: report.far(total - left, total, "pages"))
+    except BaseException:
+        copy.unlink()  # nobody shall take the half for the whole
+        raise
 
 
 def driver(engine: Engine) -> sqlite3.Connection:

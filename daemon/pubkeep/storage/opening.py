@@ -13,8 +13,10 @@ from pubkeep.errors import Damaged, Failed
 from pubkeep.storage import damage, keepsake
 from pubkeep.storage.beginning import Beginning, begin
 from pubkeep.storage.damage import Watch, WatchedReaders, WatchedWriter
+from pubkeep.storage.engines import until_done
 from pubkeep.storage.keepsake import Keepsake, Kept
 from pubkeep.storage.migrate import HEAD, driver, migrate, stored_revision
+from pubkeep.storage.progress import Report
 from pubkeep.storage.sqlite import make_room, writer_engine
 from pubkeep.storage.trouble import our_errors
 
@@ -54,7 +56,7 @@ class OpenedFile:
                 await asyncio.to_thread(self.keepsake.closed, self.path)
 
 
-async def open_database(path: Path, clock: Clock) -> OpenedFile:
+async def open_database(path: Path, clock: Clock, report: Report) -> OpenedFile:
     """Open it, creating or migrating it.
 
     Raises:
@@ -64,7 +66,7 @@ async def open_database(path: Path, clock: Clock) -> OpenedFile:
         damage.check_luck(path, clock.wall())
         kept = await asyncio.to_thread(keepsake.load, keepsake.beside(path))
         try:
-            return await _open(path, clock, kept)
+            return await _open(path, clock, kept, report)
         except Damaged as error:
             log.error("%s", error)
             if not damage.is_ours(path):
@@ -72,10 +74,10 @@ async def open_database(path: Path, clock: Clock) -> OpenedFile:
         found = damage.set_aside(path, clock.wall())
         if kept is None and found is not None:
             kept = await asyncio.to_thread(damage.salvage, found)
-        return await _open(path, clock, kept)
+        return await _open(path, clock, kept, report)
 
 
-async def _open(path: Path, clock: Clock, kept: Kept | None) -> OpenedFile:
+async def _open(path: Path, clock: Clock, kept: Kept | None, report: Report) -> OpenedFile:
     as_left = damage.left(path, kept)
     make_room(path)
     watch = Watch()
@@ -87,7 +89,7 @@ async def _open(path: Path, clock: Clock, kept: Kept | None) -> OpenedFile:
         with engine.connect() as connection:
             revision = stored_revision(connection)
         if revision is not None and revision <= HEAD:
-            damage.look_through(driver(engine), path, as_left, current=revision == HEAD)
+            damage.look_through(driver(engine), path, as_left, report.stopping, current=revision == HEAD)
 
     def first(connection: Connection) -> Beginning:
         new = keepsake.is_new(connection)
@@ -96,8 +98,8 @@ async def _open(path: Path, clock: Clock, kept: Kept | None) -> OpenedFile:
         return found
 
     try:
-        await writer.call(look)
-        await writer.call(lambda engine: migrate(engine, path))
+        await until_done(writer.call(look), report.stop)
+        await until_done(writer.call(lambda engine: migrate(engine, path, report)), report.stop)
         found = await writer.run(first, durable=True)
         small = Keepsake(keepsake.beside(path), writer, found.counter, known, watch.met)
         await small.save()

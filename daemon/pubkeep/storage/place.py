@@ -13,6 +13,7 @@ from pubkeep.errors import Failed
 from pubkeep.storage.beginning import Beginning, begin
 from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.opening import open_database
+from pubkeep.storage.progress import Report, Tell, nobody
 from pubkeep.storage.transactions import After
 
 if TYPE_CHECKING:
@@ -49,22 +50,25 @@ class Opened(Protocol):
         """
 
 
-async def open_place(place: Path | str, clock: Clock) -> Opened:
-    """Open it, creating or migrating it.
+async def open_place(place: Path | str, clock: Clock, tell: Tell = nobody) -> Opened:
+    """Open it, creating or migrating it. Where that is cancelled, no migration is half done.
 
     Args:
         place: a file, or the URL of a database (config.py).
+        tell: called in the event loop while it is migrated.
 
     Raises:
         StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
     """
+    loop = asyncio.get_running_loop()
+    report = Report(lambda words: loop.call_soon_threadsafe(tell, words))
     if isinstance(place, Path):
-        return await open_database(place, clock)
+        return await open_database(place, clock, report)
     try:
         from pubkeep.storage.postgresql import PATIENCE  # it needs what few have installed
     except ImportError as error:
         raise Failed("the database: PostgreSQL needs asyncpg here: pip install 'pubkeep[postgresql]'") from error
-    return await open_server(place, clock, PATIENCE)
+    return await open_server(place, clock, PATIENCE, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,14 @@ class OpenedServer:
         await self.writer.close()
 
 
-async def open_server(url: str, clock: Clock, patience: "Patience") -> OpenedServer:
+async def open_server(url: str, clock: Clock, patience: "Patience", report: Report) -> OpenedServer:
     """Open a database of a server; see open_place."""
     from pubkeep.storage.postgresql import PostgresReaders, PostgresWriter
 
     where = make_url(url)
     writer, readers = PostgresWriter(where, patience), PostgresReaders(where, patience)
     try:
-        await writer.migrate()
+        await writer.migrate(report)
         found = await writer.run(lambda connection: begin(connection, clock.wall()))
         await readers.open()
     except BaseException:

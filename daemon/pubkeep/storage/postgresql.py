@@ -20,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from pubkeep.storage.dialects import POSTGRESQL
-from pubkeep.storage.engines import READERS, PooledReaders, WriterThread
+from pubkeep.storage.engines import READERS, PooledReaders, WriterThread, until_done
 from pubkeep.storage.migrate import HEAD, refuse_newer, stored_revision, upgrade
+from pubkeep.storage.progress import Report
 from pubkeep.storage.trouble import our_errors
 
 T = TypeVar("T")
@@ -123,14 +124,20 @@ class PostgresWriter:
 
         await self._thread.do(lambda: self._loop.run_until_complete(work()))
 
-    async def migrate(self) -> None:
-        """Create the database, or bring it to the newest revision, in one transaction."""
+    async def migrate(self, report: Report) -> None:
+        """Create the database, or bring it to the newest revision, in one transaction; cancelled, it is rolled back."""
 
         async def work() -> None:
             async with alone(self._url, self._patience) as connection:
-                await connection.run_sync(_migrate)
+                await connection.run_sync(lambda c: _migrate(c, report))
 
-        await self._thread.do(lambda: self._loop.run_until_complete(work()))
+        task = self._loop.create_task(work())  # its loop runs in the thread only, and only then
+
+        def stop() -> None:
+            report.stop()
+            self._loop.call_soon_threadsafe(task.cancel)
+
+        await until_done(self._thread.do(lambda: self._loop.run_until_complete(task)), stop)
 
     async def close(self) -> None:
         """See engines.Writer."""
@@ -143,11 +150,11 @@ class PostgresWriter:
     abandon = close
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, report: Report) -> None:
     found = stored_revision(connection)
     if found != HEAD:
         refuse_newer(found)
-        upgrade(connection, found)
+        upgrade(connection, found, report)
 
 
 @lru_cache(maxsize=512)

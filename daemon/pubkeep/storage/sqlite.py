@@ -4,6 +4,7 @@
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT = 10_000
 """Milliseconds to wait for another process that writes."""
+STEPS = 10_000
+"""Instructions of SQLite between two looks whether to go on."""
 
 
 def make_room(path: Path) -> None:
@@ -92,6 +95,16 @@ def use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+@contextmanager
+def stoppable(connection: sqlite3.Connection, stopping: threading.Event) -> Iterator[None]:
+    """Whatever is asked on this connection ends, as SQLITE_INTERRUPT, as soon as the event is set."""
+    connection.set_progress_handler(stopping.is_set, STEPS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 class SqliteWriter:

@@ -23,6 +23,7 @@ from pubkeep.storage.history import History, drop_old, take_over
 from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.place import Opened, open_place
+from pubkeep.storage.progress import Tell, nobody
 from pubkeep.storage.reading import Reading
 from pubkeep.storage.writing import Item, ItemChanges, Node, node_values
 
@@ -63,17 +64,18 @@ class Store(Learnt, Reading, Finding, History):
         self._later(self._drop_old(changes_days * DAY))
 
     @classmethod
-    async def open(cls, place: Path | str, clock: Clock, changes_days: int = 30) -> "Store":
+    async def open(cls, place: Path | str, clock: Clock, changes_days: int = 30, tell: Tell = nobody) -> "Store":
         """Open the database, creating or migrating it.
 
         Args:
             place: a file, or the URL of a database (config.py).
             changes_days: so long it is remembered what is gone.
+            tell: called in the event loop while it is migrated, with a sentence that says how far that is.
 
         Raises:
             StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
         """
-        opened = await open_place(place, clock)
+        opened = await open_place(place, clock, tell)
         store = cls(opened.writer, opened.readers, opened.found, clock, changes_days)
         store.opened = opened
         store._after = opened.keepsake

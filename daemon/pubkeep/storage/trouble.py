@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pubkeep.errors import Damaged, Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
+from pubkeep.errors import Cancelled, Damaged, Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ def _of_sqlite(error: BaseException) -> PubkeepError | None:
         return Unavailable("the database: it cannot be opened for writing; check the folder's owner and permissions")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable("the database: another program keeps it locked; close that program and try again")
+    if name == "SQLITE_INTERRUPT":
+        return Cancelled("the database: what was going on was told to end, and changed nothing")
     if is_damage(error):
         return Damaged("the database: its file is damaged; it is set aside and built anew, try again in a moment")
     if name.startswith("SQLITE_IOERR"):

@@ -9,10 +9,10 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -20,11 +20,11 @@ from pubkeep.clock import Clock
 from pubkeep.errors import Cancelled, StorageFull
 from pubkeep.storage import damage, moving
 from pubkeep.storage.checking import Turn, check
-from pubkeep.storage.engines import READERS
+from pubkeep.storage.engines import READERS, until_done
 from pubkeep.storage.keepsake import beside
 from pubkeep.storage.migrate import driver
 from pubkeep.storage.opening import OpenedFile
-from pubkeep.storage.sqlite import BUSY_TIMEOUT, make_room
+from pubkeep.storage.sqlite import BUSY_TIMEOUT, make_room, stoppable
 from pubkeep.storage.trouble import our_errors
 from pubkeep.upkeep import Findings, Progress
 
@@ -36,8 +36,6 @@ PAUSE = 0.002
 """Seconds that others have between two steps."""
 MARGIN = 32 * 1024 * 1024
 """Bytes that must stay free."""
-STEPS = 10_000
-"""Instructions of SQLite between two looks whether to go on."""
 TABLES = (
     *("account", "node", "item", "payload", "change", "policy", "service", "leftover"),
     *("dictionary", "key", "item_key", "gap"),
@@ -116,15 +114,12 @@ class FileUpkeep:
             raw = driver(engine)
             before = _size(raw)
             _need(self._path, 2 * before)
-            raw.set_progress_handler(stopping.is_set, STEPS)
-            try:
+            with stoppable(raw, stopping):
                 raw.execute("VACUUM")
-            finally:
-                raw.set_progress_handler(None, 0)
             raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
             return before, _size(raw)
 
-        return await _until_done(self._opened.writer.call(work), stopping)
+        return await until_done(self._opened.writer.call(work), stopping.set)
 
     async def _apart(self, work: Callable[[sqlite3.Connection, Turn], T], progress: Progress) -> T:
         """Do it on a connection and in a thread of its own."""
@@ -136,23 +131,15 @@ class FileUpkeep:
                 raise Cancelled("it was cancelled")
 
         def guarded() -> T:
-            with our_errors(), closing(sqlite3.connect(self._path, BUSY_TIMEOUT / 1000, isolation_level=None)) as raw:
-                raw.set_progress_handler(stopping.is_set, STEPS)
+            with (
+                our_errors(),
+                closing(sqlite3.connect(self._path, BUSY_TIMEOUT / 1000, isolation_level=None)) as raw,
+                stoppable(raw, stopping),
+            ):
                 return work(raw, turn)
 
         with self._opened.watch.watching():
-            return await _until_done(asyncio.to_thread(guarded), stopping)
-
-
-async def _until_done(work: Coroutine[Any, Any, T], stopping: threading.Event) -> T:
-    """Wait for what a thread does; where that is cancelled, have it stop, and wait until it has."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        stopping.set()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+            return await until_done(asyncio.to_thread(guarded), stopping.set)
 
 
 def _size(raw: sqlite3.Connection) -> int:

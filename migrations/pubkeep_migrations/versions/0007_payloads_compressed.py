@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Payloads are compressed, with the text of the item behind the XML; dictionaries for that are stored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor, get_frame_parameters, train_dictionary
+
+from pubkeep_migrations.rows import batches
 
 revision = "0007"
 down_revision = "0006"
@@ -14,7 +16,8 @@ branch_labels = None
 depends_on = None
 
 Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-AT_ONCE = 500
+Rows = Sequence[tuple[int, Any]]
+"""Numbers of items, and what the column of their payloads has."""
 ENOUGH, SAMPLES, DICTIONARY, LEVEL = 1000, 2000, 112_640, 3
 
 
@@ -27,7 +30,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_dictionary")),
     )
     pack = _packer(op.get_bind())
-    _replace("xml", "data", sa.LargeBinary(), lambda item, xml: pack(f"{xml}\0{_text(item)}".encode()))
+
+    def packed(rows: Rows) -> list[object]:
+        texts = _of_items("text", "item JOIN item_text USING (tkey)", rows)
+        return [pack(f"{xml}\0{texts.get(item, '')}".encode()) for item, xml in rows]
+
+    _replace("xml", "data", sa.LargeBinary(), packed)
     op.drop_table("item_text")
 
 
@@ -39,22 +47,22 @@ def downgrade() -> None:
         sa.PrimaryKeyConstraint("tkey", name=op.f("pk_item_text")),
     )
     unpack, insert = _unpacker(op.get_bind()), sa.text("INSERT INTO item_text (tkey, text) VALUES (:tkey, :text)")
-    tkey = sa.text("SELECT tkey FROM item WHERE number = :item")
 
-    def parted(item: int, data: bytes) -> str:
-        xml, _, text = unpack(data).decode().partition("\0")
-        op.get_bind().execute(insert, {"tkey": op.get_bind().execute(tkey, {"item": item}).scalar(), "text": text})
-        return xml
+    def parted(rows: Rows) -> list[object]:
+        tkeys, both = _of_items("tkey", "item", rows), [unpack(data).decode().partition("\0") for _, data in rows]
+        texts = [{"tkey": tkeys[item], "text": text} for (item, _), (_, _, text) in zip(rows, both, strict=True)]
+        op.get_bind().execute(insert, texts)
+        return [xml for xml, _, _ in both]
 
     _replace("data", "xml", sa.Text(), parted)
     op.drop_table("dictionary")
 
 
-def _replace(old: str, new: str, kind: Any, change: Callable[[int, Any], object]) -> None:
+def _replace(old: str, new: str, kind: Any, change: Callable[[Rows], list[object]]) -> None:
     """The table anew, with another column of payloads."""
     op.rename_table("payload", "payload_before")
     if op.get_context().dialect.name == "postgresql":  # names of constraints are of the whole schema there
-        op.execute("ALTER TABLE payload_before DROP CONSTRAINT pk_payload")
+        op.execute("ALTER TABLE payload_before RENAME CONSTRAINT pk_payload TO pk_payload_before")
         op.execute("ALTER TABLE payload_before DROP CONSTRAINT fk_payload_item_item")
     op.create_table(
         "payload",
@@ -64,21 +72,16 @@ def _replace(old: str, new: str, kind: Any, change: Callable[[int, Any], object]
         sa.PrimaryKeyConstraint("item", name=op.f("pk_payload")),
     )
     insert = sa.text(f"INSERT INTO payload (item, {new}) VALUES (:item, :new)")  # noqa: S608 (constants only)
-    for rows in _batches(f"SELECT item, {old} FROM payload_before WHERE item > :after ORDER BY item LIMIT {AT_ONCE}"):  # noqa: S608
-        op.get_bind().execute(insert, [{"item": item, "new": change(item, value)} for item, value in rows])
+    for rows in batches("payload_before", "item", old):
+        changed = zip(rows, change(rows), strict=True)
+        op.get_bind().execute(insert, [{"item": item, "new": value} for (item, _), value in changed])
     op.drop_table("payload_before")
 
 
-def _batches(sql: str) -> Iterator[list[tuple[int, Any]]]:
-    after = 0
-    while rows := [(row[0], row[1]) for row in op.get_bind().execute(sa.text(sql), {"after": after})]:
-        yield rows
-        after = rows[-1][0]
-
-
-def _text(item: int) -> str:
-    sql = "SELECT text FROM item_text JOIN item USING (tkey) WHERE number = :item"
-    return op.get_bind().execute(sa.text(sql), {"item": item}).scalar() or ""
+def _of_items(column: str, tables: str, rows: Rows) -> dict[int, Any]:
+    """This column of the items whose payloads these are."""
+    sql = sa.text(f"SELECT number, {column} FROM {tables} WHERE number BETWEEN :first AND :last")  # noqa: S608
+    return {row[0]: row[1] for row in op.get_bind().execute(sql, {"first": rows[0][0], "last": rows[-1][0]})}
 
 
 def _packer(connection: sa.Connection) -> Callable[[bytes], bytes]:
@@ -87,11 +90,12 @@ def _packer(connection: sa.Connection) -> Callable[[bytes], bytes]:
     if newest < ENOUGH:
         return ZstdCompressor(level=LEVEL).compress
     numbers = [max(1, newest * at // SAMPLES) for at in range(1, SAMPLES + 1)]
-    sql = sa.text("SELECT item, xml FROM payload WHERE item IN :numbers").bindparams(
-        sa.bindparam("numbers", expanding=True)
-    )
+    sql = sa.text(
+        "SELECT xml, coalesce(text, '') FROM payload JOIN item ON number = payload.item"
+        " LEFT JOIN item_text USING (tkey) WHERE payload.item IN :numbers"
+    ).bindparams(sa.bindparam("numbers", expanding=True))
     rows = connection.execute(sql, {"numbers": numbers})
-    samples: list[Any] = [f"{xml}\0{_text(item)}".encode() for item, xml in rows]
+    samples: list[Any] = [f"{xml}\0{text}".encode() for xml, text in rows]
     data = train_dictionary(DICTIONARY, samples, dict_id=1, level=LEVEL).as_bytes()
     insert = sa.text("INSERT INTO dictionary (number, items, data) VALUES (1, :items, :data)")
     connection.execute(insert, {"items": newest, "data": data})

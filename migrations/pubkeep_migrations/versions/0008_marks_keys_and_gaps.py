@@ -7,6 +7,8 @@ What changed can be told of nodes, too, and of which numbers nothing is known.
 import sqlalchemy as sa
 from alembic import op
 
+from pubkeep_migrations.rows import batches
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -39,7 +41,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("after", name=op.f("pk_gap")),
     )
     op.add_column("item", sa.Column("received", Big, nullable=False, server_default="0"))
-    op.execute("UPDATE item SET received = sequence")
+    received = sa.text("UPDATE item SET received = sequence WHERE number BETWEEN :first AND :last")
+    for rows in batches("item", "number"):
+        op.get_bind().execute(received, {"first": rows[0][0], "last": rows[-1][0]})
     op.execute("DELETE FROM change WHERE item_id = '' AND node != 0")  # they did not say of which node
     op.create_index(op.f("ix_change_at"), "change", ["at"])
     of_node = sa.text("item_id = ''")

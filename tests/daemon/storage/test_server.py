@@ -15,6 +15,7 @@ from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from pubkeep.storage.place import open_server
 from pubkeep.storage.postgresql import Patience
+from pubkeep.storage.progress import Report
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
 from tests.fixtures.places import Database
@@ -55,7 +56,7 @@ async def test_while_it_is_away_it_is_said_and_when_it_is_back_all_goes_on(
 
 async def impatient(where: str, patience: Patience) -> Store:
     """A store that waits no longer than that."""
-    found = await open_server(where, Clock(), patience)
+    found = await open_server(where, Clock(), patience, Report())
     return Store(found.writer, found.readers, found.found, Clock())
 
 
