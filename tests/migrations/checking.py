@@ -2,18 +2,14 @@
 """Whether all that a kept database had is there (contents.py), for today's program."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from pubkeep.model import NodeKey, NodeRecord, Policy
 from pubkeep.query.document import read
 from pubkeep.questions import ChangesRequest, SearchRequest
 from pubkeep.storage.migrate import HEAD
 from pubkeep.storage.store import Store
-from tests.fixtures.full_text import index_fault
+from tests.fixtures.places import File, Place
 from tests.migrations import contents
 from tests.migrations.contents import ALICE, BLOG, BOB, CLOSED, ITEMS, LEFT, NODES, POLICIES, QUERIES, SAID, WORDS, Then
 
@@ -21,17 +17,17 @@ BOTH = [ALICE, BOB]
 FILLED = "SELECT (SELECT coalesce(sum(behind), 0) FROM derived), (SELECT coalesce(sum(behind), 0) FROM key)"
 
 
-async def check(path: Path, revision: str) -> None:
-    """Open it, look at everything, close it, and look at the file."""
-    start = ask(path, "SELECT sequence FROM change WHERE node = 0")[0]
-    store = await Store.open(path, Then())
+async def check(place: Place, revision: str) -> None:
+    """Open it, look at everything, close it, and look at what lies there."""
+    start = place.rows("SELECT sequence FROM change WHERE node = 0")[0][0]
+    store = await Store.open(place.where, Then())
     try:
         nodes = await _nodes(store)
         await _items(store, nodes)  # whether its words are indexed by now or not
         await _decided(store, revision)
         await _said(store, start)
         await contents.declare(store)
-        await filled(path)
+        await filled(place)
         for typed, ids in (WORDS | QUERIES).items():
             result = await store.search(SearchRequest(read(typed)), BOTH)
             assert sorted(row.id for row in result.items) == sorted(ids), typed
@@ -39,18 +35,11 @@ async def check(path: Path, revision: str) -> None:
         await _items(store, nodes)
     finally:
         await store.close()
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert index_fault(database) == ""
-
-
-def ask(path: Path, sql: str) -> tuple[Any, ...]:
-    """One row."""
-    with closing(sqlite3.connect(path)) as database:
-        row: tuple[Any, ...] = database.execute(sql).fetchone()
-        return row
+    assert place.rows("SELECT version_num FROM alembic_version") == [(HEAD,)]
+    if isinstance(place, File):
+        assert place.rows("PRAGMA integrity_check") == [("ok",)]
+        assert place.rows("PRAGMA foreign_key_check") == []
+    assert place.fault() == ""
 
 
 async def _nodes(store: Store) -> dict[NodeKey, NodeRecord]:
@@ -97,9 +86,9 @@ async def _said(store: Store, start: int) -> None:
     assert items == there | SAID
 
 
-async def filled(path: Path) -> None:
+async def filled(place: Place) -> None:
     """Until all that is derived is made."""
     async with asyncio.timeout(30):
-        while ask(path, FILLED) != (0, 0):
+        while place.rows(FILLED) != [(0, 0)]:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)  # the thread that committed it has to say so yet

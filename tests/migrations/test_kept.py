@@ -3,10 +3,9 @@
 
 import asyncio
 import json
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,54 +18,113 @@ from pubkeep.storage.keepsake import beside
 from pubkeep.storage.migrate import HEAD
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
+from tests.fixtures.places import Databases, File, Place, databases
 from tests.migrations.checking import check
-from tests.migrations.keep import REVISIONS, unpacked
-from tests.migrations.test_migrations import ROOT, config
+from tests.migrations.earlier import EARLIER, ROOT, Earlier, EarlierFiles, EarlierOnServer, config
+from tests.migrations.keep import ON_SERVERS, REVISIONS
 
-EARLIER = [revision for revision in REVISIONS if revision < HEAD]
+ENGINES = ("sqlite", "postgresql")
 
 
-def revision_of(path: Path) -> str:
-    with closing(sqlite3.connect(path)) as database:
-        found: str = database.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-        return found
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Databases]:
+    yield from databases()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def on_server(servers: Databases) -> EarlierOnServer:
+    return EarlierOnServer(servers)
+
+
+@pytest.fixture
+def earlier(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Earlier:
+    return EarlierFiles(tmp_path) if engine == "sqlite" else request.getfixturevalue("on_server")
+
+
+@pytest.fixture
+def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """An empty one."""
+    return File(tmp_path / "pubkeep.db") if engine == "sqlite" else request.getfixturevalue("servers").empty()
+
+
+def revision_of(place: Place) -> str:
+    found: str = place.rows("SELECT version_num FROM alembic_version")[0][0]
+    return found
 
 
 def test_a_database_of_each_revision_is_kept() -> None:
     assert [f"{number:04}" for number in range(1, int(HEAD) + 1)] == REVISIONS
+    assert [revision for revision in REVISIONS if revision >= "0008"] == ON_SERVERS
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_what_the_program_of_that_time_wrote_is_all_there_and_found(tmp_path: Path, revision: str) -> None:
-    path = unpacked(revision, tmp_path / "pubkeep.db")
-    assert revision_of(path) == revision
+async def test_what_was_in_a_database_of_that_revision_is_all_there_and_found(earlier: Earlier, revision: str) -> None:
+    place = earlier.of(revision)
+    assert revision_of(place) == revision
 
-    await check(path, revision)
-    await check(path, revision)
-    beside(path).unlink()  # nobody says that it was closed in order: it is looked through
-    await check(path, revision)
+    await check(place, revision)
+    await check(place, revision)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_where_nobody_says_that_it_was_closed_in_order_it_is_looked_through(
+    tmp_path: Path, revision: str
+) -> None:
+    place = EarlierFiles(tmp_path).of(revision)
+
+    await check(place, revision)
+    beside(place.where).unlink()
+    await check(place, revision)
 
 
 @pytest.mark.parametrize("revision", EARLIER)
 async def test_it_goes_down_and_up_again_with_all_that_it_has(tmp_path: Path, revision: str) -> None:
-    path = unpacked(HEAD, tmp_path / "pubkeep.db")
+    """On PostgreSQL each earlier one comes about so (earlier.py)."""
+    place = EarlierFiles(tmp_path).of(HEAD)
 
-    await asyncio.to_thread(command.downgrade, config(path), revision)
-    assert revision_of(path) == revision
+    await asyncio.to_thread(command.downgrade, config(place.where), revision)
+    assert revision_of(place) == revision
 
-    await check(path, revision)
+    await check(place, revision)
 
 
-async def test_what_died_between_the_migration_and_its_first_transaction_comes_up(tmp_path: Path) -> None:
-    path = unpacked(EARLIER[0], tmp_path / "pubkeep.db")
+async def test_what_died_between_the_migration_and_its_first_transaction_comes_up(earlier: Earlier) -> None:
+    place = earlier.of(EARLIER[0])
 
-    await asyncio.to_thread(command.upgrade, config(path), "head")
+    await asyncio.to_thread(command.upgrade, config(place.where), "head")
 
-    await check(path, EARLIER[0])
+    await check(place, EARLIER[0])
 
 
 MANY = 1500
 DEEP = {"path": "/title", "op": ">=", "value": "i"}
+
+
+async def test_payloads_that_need_a_dictionary_go_down_and_come_up_with_one(place: Place) -> None:
+    store, node = await opened(place.where)
+    for first in range(0, MANY, 500):
+        await store.apply(node, [item(f"i{number}", f"word{number}") for number in range(first, first + 500)])
+    async with asyncio.timeout(20):
+        while not place.rows("SELECT * FROM dictionary"):
+            await asyncio.sleep(0.05)
+    await store.apply(node, [item("last", "packed with it")])
+    before = await store.page(node, limit=2 * MANY, format="both")
+    await store.close()
+
+    await asyncio.to_thread(command.downgrade, config(place.where), "0006")
+    plain = place.rows("SELECT text FROM item_text JOIN item USING (tkey) WHERE item_id = 'last'")
+    await asyncio.to_thread(command.upgrade, config(place.where), "head")
+
+    assert plain == [("packed with it",)]
+    assert len(place.rows("SELECT * FROM dictionary")) == 1
+    store = await Store.open(place.where, Clock())
+    assert (await store.page(node, limit=2 * MANY, format="both")).items == before.items
+    await store.close()
 
 
 async def test_reads_go_on_while_the_words_of_an_old_database_are_indexed(tmp_path: Path) -> None:
@@ -93,10 +151,10 @@ async def test_reads_go_on_while_the_words_of_an_old_database_are_indexed(tmp_pa
     assert [row.id for row in found.items] == ["i7"]
 
 
-@pytest.mark.parametrize("what", ["--kills=10", "--pairs=7"])
+@pytest.mark.parametrize("what", ["--kills=10", "--pairs=7", "--server-kills=10", "--server-pairs=7"])
 def test_starts_that_are_killed_or_come_together_leave_all_as_it_was(what: str) -> None:
     """Ten are killed: at each revision, and at any moment. Two come together on a database of each revision."""
-    nothing = ["--kills=0", "--pairs=0", "--readers=0"]
+    nothing = ["--kills=0", "--pairs=0", "--server-kills=0", "--server-pairs=0", "--readers=0"]
     run = subprocess.run([sys.executable, "-m", "tests.soak", *nothing, what], cwd=ROOT, capture_output=True, text=True)
 
     assert run.returncode == 0, run.stdout + run.stderr

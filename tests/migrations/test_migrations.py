@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
@@ -24,15 +23,7 @@ from pubkeep.storage.migrate import HEAD, unchecked
 from pubkeep.storage.sqlite import writer_engine
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item
-
-ROOT = Path(__file__).parents[2]
-
-
-def config(path: Path) -> Config:
-    """Alembic as people run it, on this database."""
-    made = Config(str(ROOT / "migrations" / "alembic.ini"))
-    made.cmd_opts = type("Options", (), {"x": [f"url=sqlite:///{path}"]})()
-    return made
+from tests.migrations.earlier import ROOT, config
 
 
 def schema(path: Path) -> list[tuple[str, ...]]:

@@ -3,12 +3,9 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from pubkeep.clock import Clock
 from pubkeep.errors import Failed, Unavailable
@@ -18,8 +15,8 @@ from pubkeep.storage.migrate import HEAD
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
 from tests.fixtures.places import Database, Databases, databases
+from tests.migrations.earlier import config
 
-ROOT = Path(__file__).parents[2]
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
 
 
@@ -31,13 +28,6 @@ def postgresql() -> Iterator[Databases]:
 @pytest.fixture
 def database(postgresql: Databases) -> Database:
     return postgresql.empty()
-
-
-def config(database: Database) -> Config:
-    """Alembic as people run it, on this database."""
-    made = Config(str(ROOT / "migrations" / "alembic.ini"))
-    made.cmd_opts = type("Options", (), {"x": [f"url={database.where}"]})()
-    return made
 
 
 def schema(database: Database) -> list[tuple[str, ...]]:
@@ -69,33 +59,21 @@ async def held(database: Database) -> list[str]:
 
 
 async def test_autogenerate_finds_no_difference(database: Database) -> None:
-    await asyncio.to_thread(command.upgrade, config(database), "head")
+    await asyncio.to_thread(command.upgrade, config(database.where), "head")
 
-    await asyncio.to_thread(command.check, config(database))
+    await asyncio.to_thread(command.check, config(database.where))
 
 
 async def test_up_down_and_up_again_with_rows_in(database: Database) -> None:
     await filled(database)
     before = schema(database)
 
-    await asyncio.to_thread(command.downgrade, config(database), "base")
+    await asyncio.to_thread(command.downgrade, config(database.where), "base")
     left = database.rows(TABLES)
-    await asyncio.to_thread(command.upgrade, config(database), "head")
+    await asyncio.to_thread(command.upgrade, config(database.where), "head")
 
     assert left == [("alembic_version",)]
     assert schema(database) == before
-
-
-EARLIER = [each.revision for each in ScriptDirectory(str(ROOT / "migrations" / "pubkeep_migrations")).walk_revisions()]
-
-
-@pytest.mark.parametrize("revision", EARLIER[1:])
-async def test_a_database_of_an_earlier_revision_comes_over_whole(database: Database, revision: str) -> None:
-    await filled(database)
-    await asyncio.to_thread(command.downgrade, config(database), revision)
-
-    assert await held(database) == [f"i{n}" for n in range(50)]
-    assert database.fault() == ""
 
 
 async def test_a_newer_database_is_refused_and_not_touched(database: Database) -> None:
@@ -149,7 +127,7 @@ async def test_two_daemons_starting_together_both_come_up_one_after_the_other(da
 
 async def test_a_migration_that_is_cut_off_changes_nothing(database: Database) -> None:
     await filled(database)
-    await asyncio.to_thread(command.downgrade, config(database), "0006")
+    await asyncio.to_thread(command.downgrade, config(database.where), "0006")
     before = schema(database)
     database.execute("ALTER TABLE payload RENAME COLUMN xml TO broken")
 

@@ -48,7 +48,7 @@ async def connect(address: str = "session") -> AsyncIterator["Pubkeep"]:
 
 def not_ready(state: Status) -> NotReady:
     """What is said of a daemon whose database is not open."""
-    words = state["StateMessage"] or "its database is not open yet; try again in a moment"
+    words = state["StateMessage"] or "try again in a moment"
     return NotReady(f"{NAME}.Error.NotReady", f"pubkeepd is {state['State']}: {words}")
 
 
