@@ -24,6 +24,7 @@ from pubkeep_bridge.client.errors import Cancelled, NotReady, PubkeepError
 from pubkeep_bridge.contract import BUS_NAME, ROOT
 from pubkeep_bridge.service.cache import Cache
 from pubkeep_bridge.service.gate import Core, Gate
+from pubkeep_bridge.service.manager import Manager
 from pubkeep_bridge.service.objects import Objects
 from pubkeep_bridge.service.streams import Streams
 from tests.daemon.storage.conftest import KEY, item, opened
@@ -36,16 +37,16 @@ EVERYTHING = '{"not": {"namespaces": ["urn:x"]}}'
 
 
 class Served:
-    """The interface Cache over a store, and how many searches go on, and were asked for."""
+    """The interface Cache over a store that is open, and how many searches go on, and were asked for."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
         self.objects = Objects(bus, ROOT)
-        self.searching = self.asked = 0
+        self.searching = self.asked = self.sequence = 0
         self._store = store
         gate = Gate()
         accounts = SimpleNamespace(jids=lambda: [KEY.account])
         gate.open(Core(cast(Any, accounts), cast(Any, self), *[cast(Any, None)] * 3))
-        self.objects.export(ROOT, Cache(gate, Streams()))
+        self.objects.export(ROOT, Manager(gate, bus), Cache(gate, Streams()))
 
     async def search(self, *arguments: Any) -> Any:
         self.searching += 1

@@ -5,7 +5,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,38 +17,10 @@ from pubkeep.storage.keepsake import beside
 from pubkeep.storage.migrate import HEAD
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
-from tests.fixtures.places import Databases, File, Place, databases
+from tests.fixtures.places import Place
 from tests.migrations.checking import check
-from tests.migrations.earlier import EARLIER, ROOT, Earlier, EarlierFiles, EarlierOnServer, config
+from tests.migrations.earlier import EARLIER, ROOT, Earlier, EarlierFiles, config
 from tests.migrations.keep import ON_SERVERS, REVISIONS
-
-ENGINES = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Databases]:
-    yield from databases()
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def on_server(servers: Databases) -> EarlierOnServer:
-    return EarlierOnServer(servers)
-
-
-@pytest.fixture
-def earlier(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Earlier:
-    return EarlierFiles(tmp_path) if engine == "sqlite" else request.getfixturevalue("on_server")
-
-
-@pytest.fixture
-def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
-    """An empty one."""
-    return File(tmp_path / "pubkeep.db") if engine == "sqlite" else request.getfixturevalue("servers").empty()
 
 
 def revision_of(place: Place) -> str:

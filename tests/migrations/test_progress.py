@@ -3,10 +3,11 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import make_url
 
 from pubkeep.clock import Clock
@@ -16,9 +17,10 @@ from pubkeep.storage.postgresql import PATIENCE, PostgresWriter
 from pubkeep.storage.progress import Report
 from pubkeep.storage.sqlite import SqliteWriter, writer_engine
 from pubkeep.storage.store import Store
-from tests.fixtures.places import Place, databases
+from tests.daemon.storage.conftest import item, opened
+from tests.fixtures.places import Place
 from tests.migrations.checking import check
-from tests.migrations.earlier import Earlier, EarlierFiles, EarlierOnServer
+from tests.migrations.earlier import Earlier, EarlierFiles, config
 
 COPIED = ["the database is copied before it is migrated", "the database is copied before it is migrated: PAGES, 100 %"]
 TOLD = [
@@ -30,17 +32,7 @@ TOLD = [
     "the database is migrated; what was changed is checked and written to the disk",
 ]
 FROM = "0005"
-
-
-@pytest.fixture(scope="module")
-def on_server() -> Iterator[EarlierOnServer]:
-    for servers in databases():
-        yield EarlierOnServer(servers)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Earlier:
-    return EarlierFiles(tmp_path) if request.param == "sqlite" else request.getfixturevalue("on_server")
+ITEMS = 3000
 
 
 def told(place: Place) -> list[str]:
@@ -151,3 +143,32 @@ async def test_who_gives_up_waiting_for_it_to_be_opened_leaves_it_as_it_was_or_d
     done = place.rows("SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert done or state(place) == before
     await check(place, FROM)
+
+
+async def test_given_up_at_any_moment_it_ends_at_once_and_is_done_by_who_comes_next(place: Place) -> None:
+    store, node = await opened(place.where)
+    for first in range(0, ITEMS, 500):
+        await store.apply(node, [item(f"i{number}", f"word{number}") for number in range(first, first + 500)])
+    await store.close()
+    await asyncio.to_thread(command.downgrade, config(place.where), "0006")
+
+    for moment in range(15):
+        begun = asyncio.Event()
+        opening = asyncio.create_task(Store.open(place.where, Clock(), tell=_setting(begun)))
+        await begun.wait()
+        await asyncio.sleep(moment * 0.02)
+        opening.cancel()
+        await asyncio.wait([opening], timeout=8.0)
+        assert opening.done()
+        if not opening.cancelled():
+            await opening.result().close()
+        if place.rows("SELECT version_num FROM alembic_version") == [(HEAD,)]:
+            break  # before it was given up
+
+    store = await Store.open(place.where, Clock())
+    assert len((await store.page(node, limit=2 * ITEMS)).items) == ITEMS
+    await store.close()
+
+
+def _setting(begun: asyncio.Event) -> Callable[[str], None]:
+    return lambda _: begun.set()

@@ -126,6 +126,8 @@ async def test_who_calls_meanwhile_is_told_how_far_it_is_and_properties_are_answ
     )
 
     assert said == f"{STEP}; try again later"
+    with pytest.raises(NotReady, match="pubkeepd is migrating"):  # and not that there is no account
+        await pubkeep.account()
     assert taken < 1.0
     assert shown[0] == 0
     assert shown[1].endswith(f"is migrating: {STEP}\n")

@@ -30,6 +30,8 @@ T = TypeVar("T")
 LOOK_AGAIN = 4
 """After 4, 16, 64... transactions its planner looks at the tables: autovacuum comes too late for a first
 synchronisation, and a plan for an empty table reads all of it."""
+LOOK_AFTER = "SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'"
+"""Milliseconds between two looks of the server, within a statement, whether its client is there."""
 LOCK = 0x7075626B65657000
 """Number of the lock: "pubkeep"."""
 
@@ -74,11 +76,16 @@ async def alone(url: URL, patience: Patience = PATIENCE) -> AsyncIterator[AsyncC
 
 
 def _alone(engine: AsyncEngine) -> None:
-    """Each of its connections takes the lock, or waits for it."""
+    """Each of its connections takes the lock, or waits for it, and keeps it no longer than its client lives.
+
+    A server looks after its client between statements only, unless it is asked to (since PostgreSQL 14): one that was
+    killed in a long statement would keep others out until that is done.
+    """
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
+        cursor.execute(LOOK_AFTER)
         cursor.execute(f"SELECT pg_advisory_lock({LOCK})")
         cursor.close()
         connection.commit()
@@ -127,15 +134,25 @@ class PostgresWriter:
     async def migrate(self, report: Report) -> None:
         """Create the database, or bring it to the newest revision, in one transaction; cancelled, it is rolled back."""
 
+        drivers: list[Any] = []
+
         async def work() -> None:
             async with alone(self._url, self._patience) as connection:
+                drivers.append((await connection.get_raw_connection()).driver_connection)
                 await connection.run_sync(lambda c: _migrate(c, report))
 
         task = self._loop.create_task(work())  # its loop runs in the thread only, and only then
 
+        def cut() -> None:
+            """The server takes back what was done. (A cancelled `executemany` of asyncpg 0.32 may wait for ever.)"""
+            if drivers:
+                drivers[0].terminate()
+            else:
+                task.cancel()
+
         def stop() -> None:
             report.stop()
-            self._loop.call_soon_threadsafe(task.cancel)
+            self._loop.call_soon_threadsafe(cut)
 
         await until_done(self._thread.do(lambda: self._loop.run_until_complete(task)), stop)
 
