@@ -264,8 +264,8 @@ class ItemRow:
     def octets(self) -> int:
         """What it takes in an answer, roughly."""
         snippet = self.extra.get("snippet")
-        long = (self.title, self.xml, self.json, *(snippet if isinstance(snippet, tuple) else ()))
-        return 200 + sum(len(text) if text.isascii() else len(text.encode()) for text in long)
+        long = "".join((self.title, self.xml, self.json, *(snippet if isinstance(snippet, tuple) else ())))
+        return 200 + (len(long) if long.isascii() else len(long.encode()))
 
 
 class NodeState(StrEnum):

@@ -5,11 +5,15 @@ The same node and item always give the same bytes: every octet but RFC 3986's un
 (and `@` in the JIDs) is percent-encoded, with upper-case digits.
 """
 
+import re
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from pubkeep.errors import InvalidArgs
 from pubkeep.model import NodeKey
+
+_UNRESERVED = re.compile("[A-Za-z0-9._~-]*")
+"""Most ids: to find that out takes a tenth of what quoting takes."""
 
 
 @lru_cache(maxsize=4096)
@@ -20,7 +24,7 @@ def node_uri(key: NodeKey) -> str:
 
 def item_uri(key: NodeKey, item_id: str) -> str:
     """The URI of an item of this node."""
-    return f"{node_uri(key)};item={quote(item_id, '')}"
+    return f"{node_uri(key)};item={item_id if _UNRESERVED.fullmatch(item_id) else quote(item_id, '')}"
 
 
 def parse_item_uri(uri: str) -> tuple[NodeKey, str]:

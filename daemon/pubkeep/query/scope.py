@@ -37,6 +37,19 @@ def of_node(condition: Condition, node: NodeKey, kind: str) -> Condition:
             return condition
 
 
+def asks_node(condition: Condition) -> bool:
+    """Whether what is left of it may differ from node to node."""
+    match condition:
+        case OneOf(Name.ACCOUNT | Name.SERVICE | Name.NODE | Name.TYPE) | NodePrefix():
+            return True
+        case All(parts) | Any(parts):
+            return any(map(asks_node, parts))
+        case Not(part):
+            return asks_node(part)
+        case _:
+            return False
+
+
 def conjunction(parts: list[Condition]) -> Condition:
     """All of them, flat."""
     flat = [each for part in parts for each in (part.parts if isinstance(part, All) else (part,))]

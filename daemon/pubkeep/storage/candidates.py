@@ -16,11 +16,11 @@ from pubkeep.storage.marks import tags_of
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.sorting import Order, Sortable
 
-COLUMNS = (
+_COLUMNS = (
     "item.tkey, item.node, item.item_id, item.publisher, item.subtype, item.analyser, item.published, item.updated,"
     " item.created, item.stored, item.sequence"
 )
-"""What every one has. Behind it: payload, json."""
+"""What every one has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,14 @@ class Needs:
     def __or__(self, other: "Needs") -> "Needs":
         return Needs(self.payload or other.payload, self.document or other.document)
 
-    @property
-    def columns(self) -> str:
-        """For a SELECT."""
-        named = (self.payload, "payload.data"), (self.document, "item.json")
-        return ", ".join(column if wanted else "''" for wanted, column in named)
 
-    @property
-    def joins(self) -> str:
-        """For its FROM."""
-        return " JOIN payload ON payload.item = item.number" if self.payload else ""
+def select(needs: Needs, tables: str = "item", *more: str) -> str:
+    """SELECT and FROM of rows that `read` takes; `more` columns stand behind them."""
+    data = "payload.data" if needs.payload else "''"
+    document = "item.json" if needs.document else "''"
+    columns = ", ".join((_COLUMNS, data, document, *more))
+    join = " JOIN payload ON payload.item = item.number" if needs.payload else ""
+    return f"SELECT {columns} FROM {tables}{join}"  # noqa: S608 (constants only)
 
 
 def needs(condition: Condition) -> Needs:
@@ -74,7 +72,7 @@ def read(
     declared: Declared,
     stored: Payloads,
 ) -> Sortable:
-    """A row of COLUMNS and what is behind them.
+    """A row of `select`.
 
     Args:
         nodes: number -> (key, type).

@@ -47,6 +47,9 @@ class FullText(Protocol):
     def either(self, parts: Sequence[Expression]) -> Expression:
         """One of them; there is one at least."""
 
+    def without(self, part: Expression, unwanted: Sequence[Expression]) -> Expression:
+        """The first one and none of the others, all of which are sure."""
+
     def wanted(self, expression: Expression) -> str:
         """As it is looked for; all that is meant is found."""
 

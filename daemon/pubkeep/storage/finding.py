@@ -7,14 +7,14 @@ until there are enough, or it has taken too long: then a cursor goes on from the
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pubkeep.clock import Clock
 from pubkeep.errors import InvalidArgs
 from pubkeep.model import ItemRow, NodeKey
-from pubkeep.query.conditions import All, Condition, terms
+from pubkeep.query.conditions import All, terms
 from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.query.snippets import Looked, Pieces, better
 from pubkeep.questions import Format, SearchRequest, SearchResult
@@ -23,13 +23,41 @@ from pubkeep.storage import sorting
 from pubkeep.storage.engines import Fetcher, Readers
 from pubkeep.storage.history import present
 from pubkeep.storage.keys import Keys
+from pubkeep.storage.nodes import VERSION, NodeMemory, Scope
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.reading import extra_keys
-from pubkeep.storage.walking import Limits, Scope, Walk, select_rows
+from pubkeep.storage.sorting import Place
+from pubkeep.storage.walking import Limits, Walk, select_rows
 from pubkeep.uri import item_uri, parse_item_uri
 
 TOMBSTONES = 1000
 """Looked at in one go."""
+IDS_AT_ONCE = 500
+"""Ids in one question."""
+
+
+class _EachAlone:
+    """A fetcher whose questions see a moment of their own each."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    async def execute_fetchall(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> Sequence[tuple[Any, ...]]:
+        """See engines.Fetcher."""
+        return await self._readers.fetch(sql, parameters or {})
+
+
+@dataclass(slots=True)
+class _Page:
+    """What was read for an answer."""
+
+    walk: Walk
+    sequence: int
+    found: Sequence[tuple[int, Place]]
+    """Time key and place of each item, and of the next one where there are more."""
+    rows: Sequence[Sequence[Any]]
 
 
 class Finding:
@@ -40,10 +68,10 @@ class Finding:
     """Whether words of older items are still to be indexed."""
     _keys = Keys()
 
-    def __init__(self, readers: Readers, stored: Payloads, clock: Clock) -> None:
+    def __init__(self, readers: Readers, stored: Payloads, nodes: NodeMemory, clock: Clock) -> None:
         self._readers = readers
-        self._dialect = readers.dialect
-        self._of_accounts = readers.dialect.among_texts("account", "accounts")
+        self._nodes = nodes
+        self._gone_sql = _GONE.format(readers.dialect.among_texts("account", "accounts"))
         self._stored = stored
         self._clock = clock
 
@@ -57,36 +85,56 @@ class Finding:
         """
         orders, mark = sorting.read(request.order_by), sorting.mark(request, accounts)
         after = sorting.read_cursor(request.cursor, mark, orders) if request.cursor else None
-        wanted = terms(request.query)
+        wanted, newest = terms(request.query), sorting.by_time(orders)
         if any(order.name == "rank" for order in orders) and not wanted:
             raise InvalidArgs("option 'order_by': there is no rank without a text that is looked for")
         indexing, keys = self.indexing, self._keys  # as they are before anything is read
-        async with self._readers.snapshot() as fetcher:
-            scope = await self._scope(fetcher, request.query, accounts)
-            keys = keys.still_in(self._keys)  # it may have waited long for this snapshot
-            sequence, start = await present(fetcher, request.since)
-            walk = Walk(
-                self._clock, self.limits, fetcher, self._dialect, scope, keys, self._stored, marked=not indexing
-            )
-            if request.since is not None and request.since >= max(start, scope.turned):
-                changed = await self._changed(walk, request, accounts, sequence)
-                if changed is not None:
-                    return changed
-            newest = sorting.by_time(orders)
-            if newest is None:
-                found = await walk.sorted(orders, request.limit + 1, after, wanted)
-            else:
-                found = await walk.along(request.limit + 1, after[0] if after else None, newest=newest)
-            tkeys = [tkey for tkey, _ in found[: request.limit]]
-            rows = await walk.rows(tkeys, request.format, texts=_texts(request))
-        kept = await self._fitting(rows, walk, request)
+        page = None
+        if newest is not None and request.since is None:
+            page = await self._at_once(request, accounts, after, newest=newest)
+        if page is None:
+            async with self._readers.snapshot() as fetcher:
+                keys = keys.still_in(self._keys)  # it may have waited long for this snapshot
+                sequence, start, version = await present(fetcher, request.since)
+                scope = await (await self._nodes.at(fetcher, version)).scope(request.query, accounts)
+                walk = self._walk(fetcher, scope, keys, indexing=indexing)
+                if request.since is not None and request.since >= max(start, scope.turned):
+                    changed = await self._changed(walk, request, accounts, sequence)
+                    if changed is not None:
+                        return changed
+                if newest is None:
+                    found = await walk.sorted(orders, request.limit + 1, after, wanted)
+                else:
+                    found = await walk.along(request.limit + 1, after[0] if after else None, newest=newest)
+                tkeys = [tkey for tkey, _ in found[: request.limit]]
+                rows = await walk.rows(tkeys, request.format, texts=_texts(request))
+                page = _Page(walk, sequence, found, rows)
+        return await self._result(request, page, mark, indexing=indexing)
+
+    async def _at_once(
+        self, request: SearchRequest, accounts: Sequence[str], after: tuple[int, Place] | None, *, newest: bool
+    ) -> "_Page | None":
+        """A page that SQL decides alone, in one question; None where it does not, or something changed meanwhile."""
+        nodes, keys = self._nodes.latest, self._keys
+        scope = await nodes.scope(request.query, accounts)
+        walk = self._walk(_EachAlone(self._readers), scope, keys, indexing=self.indexing)
+        start = after[0] if after else None
+        read = await walk.page(request.limit + 1, start, newest=newest, form=request.format, texts=_texts(request))
+        if read is None or read[1] != nodes.version or keys.still_in(self._keys) != keys:
+            return None
+        sequence, _, rows = read
+        return _Page(walk, sequence, [(row[-1], ()) for row in rows], rows[: request.limit])
+
+    async def _result(self, request: SearchRequest, page: "_Page", mark: str, *, indexing: bool) -> SearchResult:
+        walk, found = page.walk, page.found
+        kept = await self._fitting(page.rows, walk, request)
         more = len(kept) < len(found)
         last = found[len(kept) - 1] if kept else None
         if walk.unfinished and not more:
             last = walk.unfinished
         return SearchResult(
             kept,
-            sequence=sequence,
+            sequence=page.sequence,
             cursor=sorting.write_cursor(mark, *last) if last is not None and (more or walk.unfinished) else "",
             count=None if more or request.cursor or walk.unfinished else len(kept),
             reset=request.since is not None,
@@ -100,31 +148,42 @@ class Finding:
         """See ports.Finder.lookup."""
         found: list[ItemRow] = []
         missing: list[int] = []
+        slices = Slices()
         async with self._readers.snapshot() as fetcher:
-            scope = await self._scope(fetcher, All(), sorted({key.account for key, _ in uris}))
-            numbers = {key: number for number, (key, _) in scope.nodes.items()}
-            sql = select_rows(format, "item.node = :node AND item.item_id = :id")
-            for index, (key, item_id) in enumerate(uris):
-                parameters = {"node": numbers.get(key, 0), "id": item_id}
-                if rows := await fetcher.execute_fetchall(sql, parameters):
-                    found.append(_row(rows[0], scope, self._stored, format, extra=extra)[0])
-                else:
+            version = (await fetcher.execute_fetchall(f"SELECT {VERSION}"))[0][0]
+            nodes = await self._nodes.at(fetcher, version)
+            scope = await nodes.scope(All(), sorted({key.account for key, _ in uris}))
+            rows = await self._named(fetcher, scope, uris, format)
+            for index, named in enumerate(uris):
+                if (row := rows.get(named)) is None:
                     missing.append(index)
+                else:
+                    found.append(_row(row, scope, self._stored, format, extra=extra)[0])
+                await slices.pause()
         return found, missing
 
-    async def _scope(self, fetcher: Fetcher, query: Condition, accounts: Sequence[str]) -> Scope:
-        """Denied and gone nodes are hidden from everybody; their items do not change by that."""
-        scope = Scope({}, {})
-        rows = await fetcher.execute_fetchall(_NODES + self._of_accounts, {"accounts": json.dumps(list(accounts))})
-        for number, account, service, name, kind, hidden, turned, items, nodes in rows:
-            key = NodeKey(account, service, name)
-            if (left := of_node(query, key, kind)) != NOTHING:
-                scope.turned = max(scope.turned, turned)
-                if not hidden:
-                    scope.nodes[number], scope.left[number] = (key, kind), left
-                    scope.items += items
-            scope.others = nodes - len(scope.left)
-        return scope
+    async def _named(
+        self, fetcher: Fetcher, scope: Scope, uris: Sequence[tuple[NodeKey, str]], form: Format
+    ) -> dict[tuple[NodeKey, str], Sequence[Any]]:
+        """The rows of these items, node by node."""
+        numbers = {key: number for number, (key, _) in scope.nodes.items()}
+        ids: dict[NodeKey, list[str]] = {}
+        for key, item_id in uris:
+            ids.setdefault(key, []).append(item_id)
+        among = self._readers.dialect.among_texts("item.item_id", "ids")
+        sql = f"{select_rows(form)} WHERE item.node = :node AND {among}"
+        found: dict[tuple[NodeKey, str], Sequence[Any]] = {}
+        for key in ids.keys() & numbers.keys():
+            for start in range(0, len(ids[key]), IDS_AT_ONCE):
+                some = json.dumps(ids[key][start : start + IDS_AT_ONCE])
+                rows = await fetcher.execute_fetchall(sql, {"node": numbers[key], "ids": some})
+                found |= {(key, row[1]): row for row in rows}
+        return found
+
+    def _walk(self, fetcher: Fetcher, scope: Scope, keys: Keys, *, indexing: bool) -> Walk:
+        return Walk(
+            self._clock, self.limits, fetcher, self._readers.dialect, scope, keys, self._stored, marked=not indexing
+        )
 
     async def _changed(
         self, walk: "Walk", request: SearchRequest, accounts: Sequence[str], sequence: int
@@ -167,10 +226,9 @@ class Finding:
         found: list[str] = []
         concerned: dict[int, bool] = {}
         behind = request.since
-        sql = _GONE.format(self._of_accounts)
         while True:
             bounds = {"since": behind, "accounts": json.dumps(list(accounts)), "number": TOMBSTONES}
-            rows = await fetcher.execute_fetchall(sql, bounds)
+            rows = await fetcher.execute_fetchall(self._gone_sql, bounds)
             for behind, node, uri, kind in rows:  # noqa: B007 (the last one is where the next rows begin)
                 if node not in concerned:
                     concerned[node] = of_node(request.query, parse_item_uri(uri)[0], kind) != NOTHING
@@ -180,10 +238,6 @@ class Finding:
                 return found
 
 
-_NODES = """
-SELECT number, account, service, name, type, state IN ('denied', 'gone'), turned, items,
-       (SELECT count(*) FROM node) FROM node
-WHERE """
 _GONE = """
 SELECT sequence, node, uri, type FROM change WHERE sequence > :since AND item_id != ''
 AND {} ORDER BY sequence LIMIT :number

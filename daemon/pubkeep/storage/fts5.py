@@ -39,6 +39,10 @@ class Fts5:
         """See dialect.FullText."""
         return Expression("(" + " OR ".join(part.text for part in parts) + ")")
 
+    def without(self, part: Expression, unwanted: Sequence[Expression]) -> Expression:
+        """See dialect.FullText."""
+        return Expression(f"({part.text} NOT {self.either(unwanted).text})")
+
     def wanted(self, expression: Expression) -> str:
         """See dialect.FullText."""
         return expression.text

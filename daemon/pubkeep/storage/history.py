@@ -8,19 +8,18 @@ above the present time, and remembers which numbers it left out. Whoever noted o
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from pubkeep.errors import CursorTooOld
-from pubkeep.model import NodeKey, NodeState
+from pubkeep.model import NodeKey
 from pubkeep.questions import Change, ChangesRequest, ChangesResult
 from pubkeep.slices import Slices
 from pubkeep.storage import tables
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.engines import Fetcher, Readers
-from pubkeep.storage.writing import HIDDEN
+from pubkeep.storage.nodes import VERSION, KnownNode, NodeMemory
 from pubkeep.uri import item_uri, parse_item_uri
 
 AT_ONCE = 1000
@@ -31,11 +30,12 @@ DROPPED = 2000
 """Tombstones dropped in one transaction."""
 _Change, _Gap = tables.ChangeRow, tables.GapRow
 
-_NOW = """
+_NOW = f"""
 SELECT (SELECT max(sequence) FROM item), (SELECT max(sequence) FROM change),
        (SELECT sequence FROM change WHERE node = 0),
-       EXISTS (SELECT 1 FROM gap WHERE after < :since AND first > :since)
-"""
+       EXISTS (SELECT 1 FROM gap WHERE after < :since AND first > :since),
+       {VERSION}
+"""  # noqa: S608 (constants only)
 _ITEMS = """
 SELECT sequence, CASE WHEN received > :since THEN 'published' ELSE 'parsed' END, node, item_id FROM item
 WHERE sequence > :behind ORDER BY sequence LIMIT :number
@@ -44,56 +44,51 @@ _LOG = """
 SELECT sequence, kind, uri, type, node FROM change WHERE sequence > :behind AND node != 0
 ORDER BY sequence LIMIT :number
 """
-_NODES = "SELECT number, account, service, name, type, state, turned FROM node"
 
 
-@dataclass(slots=True)
-class _Node:
-    key: NodeKey
-    type: str
-    state: str = ""
-    turned: int = 0
+class Present(NamedTuple):
+    """A database in one snapshot."""
 
-    @property
-    def shown(self) -> str:
-        """How it is since its items were last hidden or shown, whatever came after that."""
-        if self.state in HIDDEN:
-            return "hidden" if self.state == NodeState.DENIED else "node-deleted"
-        return "shown"
+    sequence: int
+    """The last number."""
+    start: int
+    """Where the history begins."""
+    nodes: int
+    """The version of the nodes (nodes.py)."""
 
 
-async def present(fetcher: Fetcher, since: int | None) -> tuple[int, int]:
-    """(the last number, where the history begins), in the snapshot of this connection.
+async def present(fetcher: Fetcher, since: int | None) -> Present:
+    """How it is in the snapshot of this connection.
 
     Raises:
         CursorTooOld: what changed after `since` cannot be told: that number is not of this database's history. Whether
             it lies before its beginning is the caller's to see.
     """
     bounds = {"since": min(since or 0, LATEST)}
-    of_items, of_others, start, lost = (await fetcher.execute_fetchall(_NOW, bounds))[0]
+    of_items, of_others, start, lost, nodes = (await fetcher.execute_fetchall(_NOW, bounds))[0]
     sequence = max(of_items or 0, of_others)
     if since is not None and since > sequence:
         raise CursorTooOld(f"since {since}: this database is at {sequence} only; read anew")
     if since and lost:
         raise CursorTooOld(f"since {since}: that was in a part of the history that is lost; read anew")
-    return sequence, start
+    return Present(sequence, start, nodes)
 
 
 class History:
     """ports.Historian."""
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: Readers, nodes: NodeMemory) -> None:
         self._readers = readers
+        self._nodes = nodes
 
     async def changes(self, request: ChangesRequest, accounts: Sequence[str]) -> ChangesResult:
         """See ports.Historian.changes."""
         slices, found = Slices(), list[Change]()
         async with self._readers.snapshot() as fetcher:
-            sequence, start = await present(fetcher, request.since)
+            sequence, start, version = await present(fetcher, request.since)
             if request.since < start:
                 raise CursorTooOld(f"since {request.since}: the history begins at {start}; read anew")
-            rows = await fetcher.execute_fetchall(_NODES)
-            nodes = {row[0]: _Node(NodeKey(*row[1:4]), *row[4:]) for row in rows}
+            nodes = (await self._nodes.at(fetcher, version)).each
             behind = request.since
             while True:
                 bounds = {"since": request.since, "behind": behind, "number": AT_ONCE}
@@ -114,7 +109,7 @@ class History:
                 behind = end
 
 
-_Row = tuple[int, str, _Node, str]
+_Row = tuple[int, str, KnownNode, str]
 """(sequence, kind, node, item id)"""
 
 
@@ -122,25 +117,21 @@ def _number(row: _Row) -> int:
     return row[0]
 
 
-def _items(rows: Sequence[Any], nodes: Mapping[int, _Node]) -> list[_Row]:
+def _items(rows: Sequence[Any], nodes: Mapping[int, KnownNode]) -> list[_Row]:
     """Items that are there, and shown."""
-    return [
-        (sequence, kind, nodes[node], item_id)
-        for sequence, kind, node, item_id in rows
-        if nodes[node].state not in HIDDEN
-    ]
+    return [(sequence, kind, nodes[node], item_id) for sequence, kind, node, item_id in rows if not nodes[node].hidden]
 
 
-def _logged(rows: Sequence[Any], nodes: Mapping[int, _Node]) -> list[_Row]:
+def _logged(rows: Sequence[Any], nodes: Mapping[int, KnownNode]) -> list[_Row]:
     """What is gone, and nodes."""
     found = []
     for sequence, kind, uri, type_, number in rows:
         key, item_id = parse_item_uri(uri)
-        found.append((sequence, kind, nodes.get(number) or _Node(key, type_), item_id))
+        found.append((sequence, kind, nodes.get(number) or KnownNode(key, type_), item_id))
     return found
 
 
-def _turned(nodes: Mapping[int, _Node], behind: int, logged: Collection[int]) -> list[_Row]:
+def _turned(nodes: Mapping[int, KnownNode], behind: int, logged: Collection[int]) -> list[_Row]:
     """Nodes that were hidden or shown, where their last change is another one."""
     return [
         (node.turned, node.shown, node, "")

@@ -46,8 +46,9 @@ async def lead(
     ]
     if not all(found for _, found in usable):
         return Lead(where=["FALSE"])
+    text = dialect.full_text
     each = [part for part in (plan.wanted, marks) if part is not None]
-    wanted = dialect.full_text.every(each) if each else None
+    wanted = text.every(each) if each else None
     if usable and not ranked:
         key, found = min(usable, key=lambda each: len(each[1]))
         point = len(found) == 1 and found[0][1] == found[0][0] + b"\0"
@@ -55,11 +56,13 @@ async def lead(
             made = _by_value(key, found[0][0], dialect) if point else _by_ranges(key, found, dialect)
             made.exact = plan.exact and len(plan.keyed) == 1 and not plan.wanted and not plan.unwanted
             return made
-    made = _by_words(wanted, dialect) if wanted else Lead()
-    for at, expression in enumerate(plan.unwanted):
-        matching = dialect.full_text.matching(f"unwanted{at}")
-        made.where.append(f"item.tkey NOT IN (SELECT {dialect.full_text.time} FROM item_fts WHERE {matching})")  # noqa: S608
-        made.parameters[f"unwanted{at}"] = expression.text
+    if wanted:
+        made = _by_words(text.without(wanted, plan.unwanted) if plan.unwanted else wanted, dialect)
+    elif plan.unwanted:
+        matching = f"SELECT {text.time} FROM item_fts WHERE {text.matching('unwanted')}"  # noqa: S608 (constants only)
+        made = Lead(where=[f"item.tkey NOT IN ({matching})"], parameters={"unwanted": text.either(plan.unwanted).text})
+    else:
+        made = Lead()
     made.exact = plan.exact and not plan.keyed
     return made
 

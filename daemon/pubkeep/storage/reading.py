@@ -21,6 +21,8 @@ Item, Payload = tables.ItemRow, tables.PayloadRow
 Where = Literal["newest", "before", "after", "index"]
 IDS_AT_ONCE = 512
 """Ids in one statement."""
+INDEXED, INDEXES = 64, 512
+"""Nodes, and items of each, of which it is remembered where they stand: who walks along a node counts nothing."""
 ROWS_AT_ONCE = 50
 """Rows converted before others may get a turn: a quarter of a millisecond."""
 
@@ -76,14 +78,17 @@ def with_payload(statement: Select[Any], form: Format) -> Select[Any]:
     return statement.join(Payload, Payload.item == Item.number) if form in ("xml", "both") else statement
 
 
+_ANCHOR = select(Item.pos).where(Item.node == bindparam("node"), Item.item_id == bindparam("anchor")).scalar_subquery()
+
+
 @cache
 def _page(where: Where, form: Format) -> Compiled:
     statement = with_payload(select(*columns(form), Item.pos).where(Item.node == bindparam("node")), form)
     statement = statement.order_by(Item.pos.desc() if where in ("newest", "before") else Item.pos)
     if where == "before":
-        statement = statement.where(Item.pos < bindparam("pos"))
+        statement = statement.where(Item.pos < _ANCHOR)
     elif where == "after":
-        statement = statement.where(Item.pos > bindparam("pos"))
+        statement = statement.where(Item.pos > _ANCHOR)
     elif where == "index":
         statement = statement.offset(bindparam("start"))
     return Compiled(statement.limit(bindparam("number")))
@@ -103,7 +108,7 @@ def _digests(number: int | None) -> Compiled:
     return Compiled(statement.where(Item.item_id.in_(_names(number))))
 
 
-_POSITION = Compiled(select(Item.pos).where(Item.node == bindparam("node"), Item.item_id == bindparam("item_id")))
+_THERE = Compiled(select(Item.number).where(Item.node == bindparam("node"), Item.item_id == bindparam("item_id")))
 _BEFORE = Compiled(
     select(func.count()).select_from(Item).where(Item.node == bindparam("node"), Item.pos < bindparam("pos"))
 )
@@ -122,6 +127,13 @@ class Reading:
     def __init__(self, readers: Readers, stored: Payloads) -> None:
         self._readers = readers
         self._stored = stored
+        self._indexes: dict[tuple[int, int], dict[str, int]] = {}
+        """Of nodes as they were read: id -> its number in their order, of items that pages began and ended with."""
+
+    def _moved(self, number: int) -> None:
+        """The items of a node were changed: nothing is known of their order."""
+        for known in [each for each in self._indexes if each[0] == number]:
+            del self._indexes[known]
 
     async def page(
         self,
@@ -136,9 +148,10 @@ class Reading:
     ) -> Page:
         """See ports.ItemReader.page."""
         where: Where = "before" if before else "after" if after else "newest" if index is None else "index"
+        anchor, indexes = before or after, self._indexes_of(node)
         parameters: dict[str, object] = {"node": node.number, "number": limit + 1}
-        if before or after:
-            parameters["pos"] = await self._position(node, before or after or "")
+        if anchor:
+            parameters["anchor"] = anchor
         elif index is not None:
             parameters["start"] = index
         statement = _page(where, format)
@@ -148,14 +161,29 @@ class Reading:
         if where in ("newest", "before"):
             rows = rows[::-1]
         items = tuple(await self._rows(node, rows, extra=extra))
+        if anchor and not items:
+            await self._there(node, anchor)
         if not items:
             return Page((), more, count=node.items)
         if where == "newest":
             index = node.items - len(items)
+        elif before in indexes:
+            index = indexes[before] - len(items)
+        elif after in indexes:
+            index = indexes[after] + 1
         elif index is None:
-            counted = await self._readers.fetch(_BEFORE.sql, _BEFORE.args(node=node.number, pos=rows[0][-1]))
-            index = counted[0][0]
+            index = (await self._readers.fetch(_BEFORE.sql, _BEFORE.args(node=node.number, pos=rows[0][-1])))[0][0]
+        indexes[items[0].id], indexes[items[-1].id] = index, index + len(items) - 1
         return Page(items, more, True, items[0].id, items[-1].id, index, node.items)
+
+    def _indexes_of(self, node: NodeRecord) -> dict[str, int]:
+        """What is known of them, in a few nodes: those that were read last. A caller may have an older record."""
+        known = node.number, node.sequence
+        indexes = self._indexes.pop(known, {})
+        self._indexes[known] = indexes if len(indexes) < INDEXES else {}
+        if len(self._indexes) > INDEXED:
+            del self._indexes[next(iter(self._indexes))]
+        return self._indexes[known]
 
     async def by_ids(
         self, node: NodeRecord, ids: Sequence[str], *, format: Format = "xml", extra: bool = False
@@ -191,12 +219,9 @@ class Reading:
         xml = self._stored.xml
         return [(pos, item_id, publisher, xml(data), digest) for pos, item_id, publisher, data, digest in rows]
 
-    async def _position(self, node: NodeRecord, item_id: str) -> int:
-        rows = await self._readers.fetch(_POSITION.sql, _POSITION.args(node=node.number, item_id=item_id))
-        if not rows:
+    async def _there(self, node: NodeRecord, item_id: str) -> None:
+        if not await self._readers.fetch(_THERE.sql, _THERE.args(node=node.number, item_id=item_id)):
             raise NotFound(f"{node.key.node} at {node.key.service}: no item {item_id!r} to count from")
-        position: int = rows[0][0]
-        return position
 
     async def _rows(self, node: NodeRecord, rows: Sequence[Sequence[Any]], *, extra: bool) -> list[ItemRow]:
         """Rows as frontends see them; ten thousand of them are a tenth of a second of work."""

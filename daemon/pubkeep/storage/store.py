@@ -21,6 +21,7 @@ from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.finding import Finding
 from pubkeep.storage.history import History, drop_old, take_over
 from pubkeep.storage.learnt import Learnt
+from pubkeep.storage.nodes import NodeMemory
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.place import Opened, open_place
 from pubkeep.storage.progress import Tell, nobody
@@ -48,8 +49,9 @@ class Store(Learnt, Reading, Finding, History):
     ) -> None:
         stored = Payloads(found.dictionaries.each)
         Reading.__init__(self, readers, stored)
-        Finding.__init__(self, readers, stored, clock)
-        History.__init__(self, readers)
+        nodes = NodeMemory()
+        Finding.__init__(self, readers, stored, nodes, clock)
+        History.__init__(self, readers, nodes)
         Learnt.__init__(self, writer, found.counter, found.last)
         self._clock = clock
         self._dictionaries = found.dictionaries
@@ -191,7 +193,10 @@ class Store(Learnt, Reading, Finding, History):
                 connection.execute(delete(Node).where(Node.c.number == number))
             return applied
 
-        return await self._write("forget node", work)
+        try:
+            return await self._write("forget node", work)
+        finally:
+            self._moved(number)
 
     async def count_before(self, number: int, created_before: int, updated_before: int) -> int:
         """See ports.NodeStore."""
@@ -229,7 +234,10 @@ class Store(Learnt, Reading, Finding, History):
                 changes.reorder(order)
             return changes.finish(record), changes.last_number
 
-        applied, items = await self._write("event" if record is None else "swap", work)
+        try:
+            applied, items = await self._write("event" if record is None else "swap", work)
+        finally:
+            self._moved(node.number)
         if self._dictionaries.due(items):
             self._train(items)
         return applied

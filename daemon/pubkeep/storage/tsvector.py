@@ -53,6 +53,10 @@ class TsVector:
     def _joined(self, word: str, parts: Sequence[Expression]) -> Expression:
         return Expression("(" + word.join(part.text for part in parts) + ")", all(part.sure for part in parts))
 
+    def without(self, part: Expression, unwanted: Sequence[Expression]) -> Expression:
+        """See dialect.FullText."""
+        return Expression(f"({part.text} & !{self.either(unwanted).text})", part.sure)
+
     def wanted(self, expression: Expression) -> str:
         """See dialect.FullText. An item that has more words than there is room for may have these, too."""
         return f"{expression.text} | '{_MORE}'"

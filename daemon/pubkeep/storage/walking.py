@@ -5,29 +5,27 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from pubkeep.clock import Clock
 from pubkeep.errors import LimitExceeded
-from pubkeep.model import NodeKey
-from pubkeep.query.conditions import All, Condition, Term
+from pubkeep.query.conditions import Term
 from pubkeep.query.matching import matches
 from pubkeep.query.relevance import relevance
 from pubkeep.query.values import Missing, at
 from pubkeep.questions import Format
 from pubkeep.slices import Slices
 from pubkeep.storage import candidates, sorting
-from pubkeep.storage.dialect import Dialect, Expression
+from pubkeep.storage.dialect import Dialect
 from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keys import Key, Keys
 from pubkeep.storage.leading import Lead, lead
-from pubkeep.storage.marks import of_node
+from pubkeep.storage.nodes import VERSION, Scope
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.plan import Plan, plan
 from pubkeep.storage.sorting import TOP, Order, Place, Sortable
 
-MANY_NODES = 50
-"""More of them are looked at one by one, not looked up by their marks."""
 AT_ONCE = 25
 """Rows looked at before others may get a turn, where no payloads are among them."""
 
@@ -47,50 +45,6 @@ class Limits:
     """Items that are sorted by anything but the time key."""
     ranked: int = 1000
     """Of the newest that match, so many have a rank."""
-
-
-@dataclass(slots=True)
-class Scope:
-    """The nodes that a query concerns."""
-
-    nodes: dict[int, tuple[NodeKey, str]]
-    """number -> (key, type), of those that are shown."""
-    left: dict[int, Condition]
-    """number -> what is left of the query for its items."""
-    items: int = 0
-    """So many they have."""
-    others: int = 0
-    """So many nodes are not among them."""
-    turned: int = 0
-    """When one of them last vanished or came back: whoever noted a number before it has to read anew."""
-
-    def rest(self) -> tuple[Condition, bool]:
-        """What all of them have left in common, and whether that is all."""
-        different: list[Condition] = []
-        for condition in self.left.values():
-            if condition not in different:
-                different.append(condition)
-        if len(different) == 1:
-            return different[0], True
-        parts = [each.parts if isinstance(each, All) else (each,) for each in different]
-        common = [part for part in parts[0] if all(part in others for others in parts[1:])] if parts else []
-        return All(tuple(common)), False
-
-    @property
-    def all_left(self) -> Condition:
-        """All that any of them has left, to see what it asks."""
-        return All(tuple(self.left.values()))
-
-    def marks(self, dialect: Dialect) -> Expression | None:
-        """A full-text expression for them where they are few of many."""
-        restricts = self.others and 0 < len(self.left) <= MANY_NODES
-        index = dialect.full_text
-        return index.either([index.mark(of_node(number)) for number in self.left]) if restricts else None
-
-    @property
-    def numbers(self) -> str:
-        """As JSON."""
-        return json.dumps(list(self.left))
 
 
 class Walk:
@@ -115,7 +69,7 @@ class Walk:
         self._keys = keys
         self.fetcher = fetcher
         self._dialect = dialect
-        self._among = dialect.among_numbers("item.node", "nodes")
+        self._among = scope.among(dialect)
         self._limits = limits
         self.scope = scope
         self.unfinished: tuple[int, Place] | None = None
@@ -125,9 +79,26 @@ class Walk:
         self._clock = clock
         self._slices = Slices()
         self._until = clock.boottime() + limits.seconds
-        rest, self._alike = scope.rest()
-        self.plan: Plan = plan(rest, dialect, marked=marked)
+        self.plan: Plan = plan(scope.rest, dialect, marked=marked)
         self._marks = scope.marks(dialect) if marked else None
+
+    async def page(
+        self, number: int, start: int | None, *, newest: bool, form: Format, texts: bool
+    ) -> tuple[int, int, Sequence[Sequence[Any]]] | None:
+        """The same rows as `along` and `rows` give, all in one question; None where SQL does not decide them alone.
+
+        Returns:
+            (the last number, the version of the nodes, the rows), in one snapshot.
+        """
+        led = await self._lead()
+        if not (led.exact and self.scope.alike and self.scope.left):
+            return None
+        rows = self._led(led, select_rows(form, led.tables, texts=texts), newest=newest)
+        sql = f"SELECT now.*, found.* FROM ({_NOW}) AS now LEFT JOIN ({rows}) AS found ON TRUE"  # noqa: S608 (constants only)
+        found = await self.fetcher.execute_fetchall(sql, self._parameters(led, start, number, newest=newest))
+        of_items, of_others, version = found[0][:3]
+        each = sorted((row[3:] for row in found if row[-1] is not None), key=itemgetter(-1), reverse=newest)
+        return max(of_items or 0, of_others), version, each
 
     async def along(self, number: int, start: int | None, *, newest: bool) -> list[tuple[int, Place]]:
         """The time keys of so many items that match, in their order."""
@@ -202,7 +173,7 @@ class Walk:
         self, key: Key, bound: tuple[bytes | None, int], number: int, *, descending: bool
     ) -> AsyncIterator[tuple[Sortable, bytes]]:
         """Items that match and have something at a declared place, in the order of that, until the time is over."""
-        exact = self.plan.exact and self._alike and not (self.plan.wanted or self.plan.unwanted or self.plan.keyed)
+        exact = self.plan.exact and self.scope.alike and not (self.plan.wanted or self.plan.unwanted or self.plan.keyed)
         needs = candidates.Needs() if exact else candidates.needs(self.scope.all_left)
         sql = self._by_value_sql(needs, descending=descending)
         number = number if exact else self._limits.few
@@ -230,7 +201,7 @@ class Walk:
     async def changed(self, since: Mapping[str, object]) -> list[tuple[Sortable, bool]]:
         """Items of the nodes in scope that changed, oldest change first, and whether they match now."""
         needs = candidates.needs(self.scope.all_left)
-        sql = f"SELECT {candidates.COLUMNS}, {needs.columns} FROM item{needs.joins} WHERE {self._among}"  # noqa: S608
+        sql = f"{candidates.select(needs)} WHERE {self._among}"
         sql += " AND item.sequence > :since ORDER BY item.sequence LIMIT :number"
         rows = await self.fetcher.execute_fetchall(sql, {"nodes": self.scope.numbers, **since})
         found = []
@@ -246,7 +217,7 @@ class Walk:
         Args:
             texts: the payload is read for its text, whatever the format.
         """
-        sql = select_rows(form, self._dialect.among_numbers("item.tkey", "tkeys"), texts=texts)
+        sql = f"{select_rows(form, texts=texts)} WHERE {self._dialect.among_numbers('item.tkey', 'tkeys')}"
         rows = await self.fetcher.execute_fetchall(sql, {"tkeys": json.dumps(list(tkeys))})
         by_key = {row[-1]: row for row in rows}
         return [by_key[tkey] for tkey in tkeys]
@@ -257,59 +228,64 @@ class Walk:
         """Items that match, along the time key, until the time is over."""
         if not self.scope.left:
             return
-        led = await lead(self.fetcher, self._dialect, self.plan, self._keys, self._marks, ranked=ranked)
-        exact = led.exact and self._alike
+        led = await self._lead(ranked=ranked)
+        exact = led.exact and self.scope.alike
         needs = more if exact else candidates.needs(self.scope.all_left) | more
-        sql = self._candidates(led, needs, newest=newest)
-        bound = (TOP if newest else -1) if start is None else start
-        number = number if exact else self._limits.few
-        fixed = {"nodes": self.scope.numbers, **led.parameters, **self.plan.parameters}
+        sql = self._led(led, candidates.select(needs, led.tables), newest=newest)
+        parameters = self._parameters(led, start, number if exact else self._limits.few, newest=newest)
         while True:
-            parameters = {**fixed, "bound": bound, "number": number}
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for place, row in enumerate(rows):
                 item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
-                bound = item.tkey
+                parameters["bound"] = item.tkey
                 if exact or matches(self.scope.left[row[1]], item.candidate):
                     yield item
                 if needs.payload or place % AT_ONCE == 0:
                     await self._slices.pause()
-            if len(rows) < number:
+            if len(rows) < parameters["number"]:
                 return
             if self._clock.boottime() > self._until:
-                self.unfinished = (bound, ())
+                self.unfinished = (parameters["bound"], ())
                 return
-            number = self._limits.many
+            parameters["number"] = self._limits.many
             await asyncio.sleep(0)
 
-    def _candidates(self, led: Lead, needs: candidates.Needs, *, newest: bool) -> str:
+    async def _lead(self, *, ranked: bool = False) -> Lead:
+        return await lead(self.fetcher, self._dialect, self.plan, self._keys, self._marks, ranked=ranked)
+
+    def _led(self, led: Lead, select: str, *, newest: bool) -> str:
+        """The question for what is next along the time key."""
         where = [self._among, f"{led.time} {'<' if newest else '>'} :bound", *led.where, *self.plan.where]
-        order = f"{led.time} {'DESC' if newest else ''}"
-        return (
-            f"SELECT {candidates.COLUMNS}, {needs.columns} FROM {led.tables}{needs.joins}"  # noqa: S608 (constants only)
-            f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :number"
-        )
+        return f"{select} WHERE {' AND '.join(where)} ORDER BY {led.time} {'DESC' if newest else ''} LIMIT :number"
+
+    def _parameters(self, led: Lead, start: int | None, number: int, *, newest: bool) -> dict[str, Any]:
+        """Those of `_led`."""
+        bound = (TOP if newest else -1) if start is None else start
+        fixed = {"nodes": self.scope.numbers, **led.parameters, **self.plan.parameters}
+        return {**fixed, "bound": bound, "number": number}
 
     def _by_value_sql(self, needs: candidates.Needs, *, descending: bool) -> str:
         behind = "<" if descending else ">"
         where = ["item_key.key = :led", f"item_key.value {behind}= :value", self._among, *self.plan.where]
         where.append(f"(item_key.value {behind} :value OR item_key.tkey < :bound)")
         order = f"item_key.value {'DESC' if descending else ''}, item_key.tkey DESC"
-        return (
-            f"SELECT {candidates.COLUMNS}, {needs.columns}, item_key.value"  # noqa: S608 (constants only)
-            f" FROM item_key {self._dialect.first} item ON item.tkey = item_key.tkey{needs.joins}"
-            f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :number"
-        )
+        tables = f"item_key {self._dialect.first} item ON item.tkey = item_key.tkey"
+        select = candidates.select(needs, tables, "item_key.value")
+        return f"{select} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :number"
 
 
-def select_rows(form: Format, where: str, *, texts: bool = False) -> str:
+def select_rows(form: Format, tables: str = "item", *, texts: bool = False) -> str:
     """Rows as `_row` takes them; `tkey` last."""
     packed = texts or form in ("xml", "both")
-    xml = "payload.data" if packed else "''"
-    parsed = "item.json" if form in ("json", "both") else "''"
+    xml = "payload.data" if packed else "'' AS data"
+    parsed = "item.json" if form in ("json", "both") else "'' AS json"
     join = " JOIN payload ON payload.item = item.number" if packed else ""
     return (
         "SELECT item.node, item.item_id, item.title, item.published, item.updated, item.publisher,"  # noqa: S608
-        f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.tkey FROM item{join}"
-        f" WHERE {where}"
+        f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.tkey FROM {tables}{join}"
     )
+
+
+_NOW = f"""
+SELECT (SELECT max(sequence) FROM item) AS items, (SELECT max(sequence) FROM change) AS others, {VERSION} AS nodes
+"""  # noqa: S608 (constants only)

@@ -292,3 +292,28 @@ async def test_counters_and_the_full_text_index_fit_the_items(place: Place, stor
     assert rows == [(48, 48, 48)]
     assert place.fault() == ""
     assert node.items == 48
+
+
+async def test_who_walks_along_a_node_is_told_where_each_page_stands(store: Store, node: NodeRecord) -> None:
+    applied = await store.apply(node, [item(f"i{n}") for n in range(10)])
+    node = replace(node, items=applied.items, sequence=applied.sequence)
+    newest = await store.page(node, limit=3)
+    before = await store.page(node, limit=3, before=newest.first)
+    again = await store.page(node, limit=3, after=before.last)
+    assert (newest.index, before.index, again.index) == (7, 4, 7)
+
+    await store.apply(node, [item("i0", "anew")], moves=True)
+
+    assert (await store.page(node, limit=3, before=newest.first)).index == 3
+    with pytest.raises(NotFound, match="'i99'"):
+        await store.page(node, limit=3, before="i99")
+
+
+async def test_a_record_of_before_spoils_nothing_for_others(store: Store, node: NodeRecord) -> None:
+    first = await store.apply(node, [item(f"i{n}") for n in range(5)])
+    before = replace(node, items=first.items, sequence=first.sequence)
+    second = await store.apply(before, [item(f"j{n}") for n in range(5)])
+    await store.page(before, limit=2)
+
+    now = replace(node, items=second.items, sequence=second.sequence)
+    assert (await store.page(now, limit=2, before="j3")).index == 6
