@@ -28,6 +28,7 @@ _UNPARTED = (
 _UNPARTED_LETTER = re.compile(f"[{_UNPARTED}]")
 _RUN = re.compile(f"[{_UNPARTED}]+|[^{_UNPARTED}]+")
 _ASCII_WORD = re.compile("[a-z0-9]+")
+_OTHERS = re.compile("[^\\x00-\\x7f]+")
 _FOLDED_WORD = re.compile("[^ ]+")
 
 
@@ -127,9 +128,13 @@ def term(text: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _folded(text: str) -> list[str]:
-    if text.isascii():
-        return _ASCII_WORD.findall(text.lower())
-    return _folded_whole(text).split()
+    simple = text if text.isascii() else _OTHERS.sub(_folded_alone, text)
+    return _ASCII_WORD.findall(simple.lower()) if simple.isascii() else _folded_whole(text).split()
+
+
+def _folded_alone(others: re.Match[str]) -> str:
+    """Characters between ASCII, which do not change what becomes of them: dashes, quotes, a letter with an accent."""
+    return unicodedata.normalize("NFKD", others[0].casefold()).translate(_folding)
 
 
 def _folded_whole(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from pubkeep.storage.compiled import many
 from pubkeep.storage.dialect import Expression
 from pubkeep.storage.indexing import Indexed
 
@@ -67,8 +68,7 @@ class Fts5:
         """In the order of the time key: FTS5 flushes its memory wherever the rowid goes back."""
         each = sorted(items, key=lambda item: item.tkey)
         rows = [{"tkey": i.tkey, "words": " ".join(i.words()), "marks": " ".join(i.marks())} for i in each]
-        if rows:
-            connection.execute(statement, rows)
+        many(connection, statement, rows)
 
 
 class Sqlite:

@@ -18,6 +18,7 @@ from pubkeep.query.declared import Declared
 from pubkeep.query.document import pointer, pointer_of
 from pubkeep.query.values import MAX_STRING, Missing, at, kind, sort_key
 from pubkeep.storage import tables
+from pubkeep.storage.compiled import many
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.indexing import Indexed, document_of
 
@@ -196,7 +197,7 @@ def fill(connection: Connection, keys: Keys) -> tuple[bool, frozenset[int]]:
         found = connection.execute(_SOME, {"some": dropped[0]}).all()
         if found:
             names = ("b_key", "b_value", "b_tkey")
-            connection.execute(_REMOVE, [dict(zip(names, (dropped[0], *row), strict=True)) for row in found])
+            many(connection, _REMOVE, [dict(zip(names, (dropped[0], *row), strict=True)) for row in found])
         else:
             connection.execute(delete(_Key).where(_Key.number == dropped[0]))
         return True, frozenset()
@@ -207,7 +208,7 @@ def fill(connection: Connection, keys: Keys) -> tuple[bool, frozenset[int]]:
     filling = [key for key in keys.each.values() if key.number in numbers]
     items = connection.execute(_NEXT, {"behind": behind}).all()
     made = [_rows(filling, row.tkey, row.analyser, document_of(row.json), "") for row in items]
-    _many(connection, _ADD, [row for of_item in made for row in of_item])
+    many(connection, _ADD, [row for of_item in made for row in of_item])
     left = items[-1].number - 1 if len(items) == FILLED else 0
     connection.execute(update(_Key).where(_Key.number.in_(numbers)).values(behind=left))
     return True, frozenset() if left else numbers
@@ -226,7 +227,7 @@ def remove(connection: Connection, keys: Keys, items: Sequence[Indexed]) -> None
 def _change(connection: Connection, keys: Keys, statement: Any, items: Sequence[Indexed], prefix: str) -> None:
     each = list(keys.each.values())
     rows = [row for item in items for row in _rows(each, item.tkey, item.analyser, item.document, prefix)]
-    _many(connection, statement, rows)
+    many(connection, statement, rows)
 
 
 def _rows(keys: Iterable[Key], tkey: int, analyser: str, document: Json | Missing, prefix: str) -> list[dict[str, Any]]:
@@ -237,8 +238,3 @@ def _rows(keys: Iterable[Key], tkey: int, analyser: str, document: Json | Missin
             made = sort_key(value, dated=analyser in key.dated)
             found.append({f"{prefix}key": key.number, f"{prefix}value": made, f"{prefix}tkey": tkey})
     return found
-
-
-def _many(connection: Connection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)

@@ -7,6 +7,7 @@ somebody wrote can be read as another mark.
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pubkeep.query.conditions import Json
 from pubkeep.query.values import Missing, folded
@@ -19,11 +20,13 @@ def of_node(number: int) -> str:
     return f"{_NODE}{number}"
 
 
+@lru_cache(maxsize=4096)
 def of_tag(tag: str) -> str:
     """An item with this tag has it, whatever its case."""
     return _TAG + _digest(str(folded(tag)))
 
 
+@lru_cache(maxsize=4096)
 def of_publisher(publisher: str) -> str:
     """An item by this publisher has it: a bare JID, a domain, or the part before the @ (matching.publisher_matches)."""
     return _PUBLISHER + _digest(publisher)

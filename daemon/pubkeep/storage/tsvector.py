@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+from pubkeep.storage.compiled import many
 from pubkeep.storage.dialect import Expression
 from pubkeep.storage.indexing import Indexed
 
@@ -69,13 +70,11 @@ class TsVector:
         """See dialect.FullText."""
         each = sorted(items, key=lambda item: item.tkey)
         rows = [{"tkey": i.tkey, "words": " ".join(f"'{word}'" for word in lexemes(i))} for i in each]
-        if rows:
-            connection.execute(_ADD, rows)
+        many(connection, _ADD, rows)
 
     def remove(self, connection: Connection, items: Sequence[Indexed]) -> None:
         """See dialect.FullText."""
-        if items:
-            connection.execute(_REMOVE, [{"tkey": tkey} for tkey in sorted(item.tkey for item in items)])
+        many(connection, _REMOVE, [{"tkey": tkey} for tkey in sorted(item.tkey for item in items)])
 
     def clear(self, connection: Connection) -> None:
         """See dialect.FullText."""

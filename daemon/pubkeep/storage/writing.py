@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from pubkeep.errors import Conflict
 from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
 from pubkeep.storage import indexing, keys, tables
+from pubkeep.storage.compiled import many
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.dialect import Dialect
 from pubkeep.storage.dialects import dialect_of
@@ -39,7 +40,6 @@ AT_ONCE = 500
 EARLIEST, DAY = 631_152_000, 86_400
 """1990: dates before, or after tomorrow, say nothing about the order of items (seconds)."""
 
-_LAST_NUMBER = select(func.max(Item.c.number))
 _LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
 _NEW_ITEM, _NEW_PAYLOAD, _NEW_CHANGE = insert(Item), insert(Payload), insert(Change)
 _OVERWRITTEN = (
@@ -58,9 +58,11 @@ _COUNT = (
         items=Node.c["items"] + bindparam("b_added"), sequence=bindparam("b_sequence"), newest=bindparam("b_newest")
     )
 )
-_COUNTERS = select(Node.c["items"], Node.c.sequence, Node.c.newest, Node.c.state).where(
-    Node.c.number == bindparam("number")
-)
+_BEFORE = select(
+    *(Node.c["items"], Node.c.sequence, Node.c.newest, Node.c.state),
+    select(func.max(Item.c.number)).scalar_subquery().label("last_number"),
+    select(func.max(Item.c.pos)).where(Item.c.node == bindparam("number")).scalar_subquery().label("last_pos"),
+).where(Node.c.number == bindparam("number"))
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ class ItemChanges:
     def __post_init__(self) -> None:
         self._dialect = dialect_of(self.connection)
         self._statements = statements(self._dialect)
-        self._before = self.connection.execute(_COUNTERS, {"number": self.node.number}).first()
+        self._before = self.connection.execute(_BEFORE, {"number": self.node.number}).first()
         if self._before is None:
             raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
 
@@ -106,11 +108,11 @@ class ItemChanges:
                 each.pop(item.id, None)  # named twice, it stands where it was named last
             each[item.id] = item
         held = {row.item_id: row for row in self._held(list(each))}
-        number = self._max(_LAST_NUMBER) if len(held) < len(each) else 0
-        last = self._max(_LAST_POS, node=self.node.number)
+        number, last = self._before.last_number or 0, self._before.last_pos or 0
         new: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         payloads: list[dict[str, Any]] = []
+        changed_payloads: list[dict[str, Any]] = []
         indexed: list[Indexed] = []
         moved: list[dict[str, int]] = []
         behind, late = self._behind(), set[int]()
@@ -132,18 +134,17 @@ class ItemChanges:
             tkey = row.tkey if row is not None and row.tkey >> TKEY_BITS == second else self._tkey(second)
             values = _values(item, self.node) | {"tkey": tkey, "sequence": self.counter.next()}
             values["received"] = row.received if row is not None and _alike(item, row) else values["sequence"]
+            data = self.stored.pack(item.xml, item.parsed.text)
             if row is None:
                 number += 1
                 late |= {tkey} if number <= behind else set()
                 place = {"number": number, "node": self.node.number, "item_id": item.id, "pos": last}
                 new.append(values | place | {"stored": self.wall})
-                payloads.append({"item": number, "data": self.stored.pack(item.xml, item.parsed.text)})
+                payloads.append({"item": number, "data": data})
             else:
-                own = {f"b_{name}": value for name, value in values.items()}
-                changed.append(own | {"b_number": row.number})
                 late |= {tkey} if row.number <= behind else set()
-                data = self.stored.pack(item.xml, item.parsed.text)
-                payloads.append({"b_number": row.number, "b_data": data})
+                changed.append({f"b_{name}": value for name, value in values.items()} | {"b_number": row.number})
+                changed_payloads.append({"b_number": row.number, "b_data": data})
             indexed.append(
                 Indexed(
                     *(tkey, self.node.number, item.publisher, values["analyser"]),
@@ -152,15 +153,15 @@ class ItemChanges:
             )
             self.published.append(item.id)
         self._unindex([held[item_id] for item_id in self.published if item_id in held])
-        self._many(_NEW_ITEM, new)
-        self._many(_NEW_PAYLOAD, [row for row in payloads if "item" in row])
+        many(self.connection, _NEW_ITEM, new)
+        many(self.connection, _NEW_PAYLOAD, payloads)
         if self._no_tombstones([row["item_id"] for row in new]) and self._before.state in HIDDEN:
             self._unsaid = True
-        self._many(_CHANGE_ITEM, changed)
-        self._many(_CHANGE_PAYLOAD, [row for row in payloads if "b_data" in row])
+        many(self.connection, _CHANGE_ITEM, changed)
+        many(self.connection, _CHANGE_PAYLOAD, changed_payloads)
         self._dialect.full_text.add(self.connection, [each for each in indexed if each.tkey not in late])
         keys.add(self.connection, self.keys, indexed)
-        self._many(_MOVE, moved)
+        many(self.connection, _MOVE, moved)
         self.added += len(new)
         self.last_number = number if new else 0
 
@@ -173,7 +174,7 @@ class ItemChanges:
             self.connection.execute(self._statements.drop_payloads, {"some": part})
             self.connection.execute(self._statements.drop_items, {"some": part})
         self._no_tombstones(gone)
-        self._many(_NEW_CHANGE, [self._change(kind, item_id) for item_id in gone])
+        many(self.connection, _NEW_CHANGE, [self._change(kind, item_id) for item_id in gone])
         self.retracted += gone
         self.added -= len(gone)
 
@@ -194,9 +195,9 @@ class ItemChanges:
         final = [each for item_id in order if item_id in numbers for each in (*before[item_id], item_id)] + waiting
         final = list(dict.fromkeys(final))
         kept = next((at for at, row in enumerate(rows) if row.item_id != final[at]), len(rows))
-        last = self._max(_LAST_POS, node=self.node.number)
+        last = self.connection.execute(_LAST_POS, {"node": self.node.number}).scalar() or 0  # some came just now
         moved = [{"b_number": numbers[name], "b_pos": last + 1 + at} for at, name in enumerate(final[kept:])]
-        self._many(_MOVE, moved)
+        many(self.connection, _MOVE, moved)
 
     def finish(self, record: NodeRecord | None, kind: str = "node-state") -> Applied:
         """Write the node's row; its counters are kept here and nowhere else."""
@@ -225,10 +226,6 @@ class ItemChanges:
     def _held(self, ids: Sequence[str]) -> Iterator[Any]:
         for part in _parts(ids):
             yield from self.connection.execute(self._statements.held, {"node": self.node.number, "some": part}).all()
-
-    def _many(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
-        if rows:
-            self.connection.execute(statement, rows)
 
     def _behind(self) -> int:
         """The number of the newest item that is not in the full-text index yet."""
@@ -260,9 +257,6 @@ class ItemChanges:
             "uri": item_uri(self.node.key, item_id),
             "at": self.wall,
         }
-
-    def _max(self, statement: Select[tuple[Any]], **parameters: int) -> int:
-        return self.connection.execute(statement, parameters).scalar() or 0
 
     def _same(self, item: NewItem, row: Any) -> bool:
         """Whether it is held as it is, and parsed by the analyser that the node has."""

@@ -81,6 +81,11 @@ def test_folded_text_is_folded(typed: str) -> None:
     assert fold(fold(typed)) == fold(typed)
 
 
+@given(st.text(st.characters() | st.sampled_from("aZ9 é\u0301\u0338ﬁ“\u2013ß\u00ad\u212a")))
+def test_texts_of_latin_letters_are_folded_as_all_others_are(typed: str) -> None:
+    assert fold(f"{typed} я") == f"{fold(typed)} я".strip()
+
+
 @given(st.text(), st.text(), st.text())
 def test_what_was_copied_from_a_text_with_its_words_whole_is_found_there(before: str, middle: str, after: str) -> None:
     phrase = " ".join(part for part in middle.replace('"', " ").split() if words(part))
