@@ -66,6 +66,7 @@ bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench
 	PUBKEEP_DBUS=next $(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.stored $(or $(N),100000)
+	$(BIN)/python -m tests.bench.stored 100000 postgresql
 
 soak: setup needs
 	$(BIN)/python -m tests.simulation --seeds $(or $(N),1000) --result tests/simulation/soak.json

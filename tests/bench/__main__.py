@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from pubkeep_bridge.bus import LIBRARY, Bus, Variant
+from pubkeep_bridge.bus import LIBRARY, Bus
 from pubkeep_bridge.client import Account, Pubkeep, connect
 from tests.bench.catching_up import catching_up
 from tests.bench.figures import line, ranked, timed
 from tests.bench.latency import latency
+from tests.bench.question import ECHO, Question, beside_echo, echo
 from tests.fixtures.author import PUBSUB, Author
 from tests.fixtures.buses import PrivateBus
 from tests.fixtures.component import NODE, RSM, serving
@@ -30,21 +31,11 @@ from tests.simulation.ordinary import ordinary
 from tests.system.demo import ready
 from tests.system.test_paging import EXT
 
-ECHO = "org.example.Echo"
-GET = ("im.pubkeep.Pubkeep1.PubSub", "GetItems", "ssa{sv}")
 
-
-Call = Callable[[], Awaitable[object]]
-
-
-async def compare(ours: Call, echo: Call, rounds: int) -> tuple[float, float]:
-    """(our p50, its ratio to the echo's), one after the other so that the machine's moods hit both."""
-    for _ in range(100):
-        await ours()
-        await echo()
-    pairs = [(await timed(ours), await timed(echo)) for _ in range(rounds)]
-    first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return first, first / second
+def page(account: Account, node: str) -> Question:
+    """The newest 20 of a node."""
+    face = "im.pubkeep.Pubkeep1.PubSub"
+    return Question(account.path, face, "GetItems", "ssa{sv}", (EXT, node), (("max", "u", 20),))
 
 
 async def in_flight(call: Callable[[], Awaitable[object]], rounds: int) -> float:
@@ -59,27 +50,14 @@ async def in_flight(call: Callable[[], Awaitable[object]], rounds: int) -> float
 
 async def reads(address: str, account: Account, node: str, size: int) -> None:
     """Cached GetItems of 20 against a bare echo of the same reply, in a process of its own."""
-    client, options = await Bus.connect(address), {"max": Variant("u", 20)}
-
-    async def ours() -> list[Any]:
-        return await client.call("im.pubkeep.Pubkeep1", account.path, *GET, [EXT, node, options])
-
-    assert (await ours())[1]["source"].value == "cache"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.echo", address, account.path, EXT, node), stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    await process.stdout.readline()
-
-    async def echo() -> list[Any]:
-        return await client.call(ECHO, "/echo", ECHO, "GetItems", "ssa{sv}", [EXT, node, options])
-
-    first, ratio = await compare(ours, echo, 1000)
+    client, question = await Bus.connect(address), page(account, node)
+    assert (await question.ask(client))[1]["source"].value == "cache"
+    first, ratio = await beside_echo(address, question, 1000)
     line(f"cached GetItems(20) / echo, {size} items, p50", f"{first * 1e3:.2f} ms {ratio:.2f}x", "1.3x")
-    a, b = await in_flight(ours, 50), await in_flight(echo, 50)
+    async with echo(address, question):
+        a = await in_flight(lambda: question.ask(client), 50)
+        b = await in_flight(lambda: question.ask(client, ECHO), 50)
     line(f"the same, 32 in flight, {size} items", f"{a:.0f}/s {b / a:.2f}x", "1.3x")
-    process.kill()
-    await process.wait()
     await client.close()
 
 
@@ -88,23 +66,14 @@ async def many_nodes(address: str, pubkeep: Pubkeep, account: Account) -> None:
     nodes = [f"{NODE}/{number}" for number in range(200)]
     for node in nodes:
         await (await account.synchronise(EXT, node)).result()
-    client, options = await Bus.connect(address), {"max": Variant("u", 20)}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.echo", address, account.path, EXT, nodes[0]),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    await process.stdout.readline()
-    pairs = []
-    for node in nodes[1:]:
-        body = [EXT, node, options]
-        ours = await timed(lambda: client.call("im.pubkeep.Pubkeep1", account.path, *GET, body))  # noqa: B023
-        echo = await timed(lambda: client.call(ECHO, "/echo", ECHO, "GetItems", "ssa{sv}", body))  # noqa: B023
-        pairs.append((ours, echo))
+    client, pairs = await Bus.connect(address), []
+    async with echo(address, page(account, nodes[0])):
+        for node in nodes[1:]:
+            question = page(account, node)
+            ours = await timed(lambda: question.ask(client))  # noqa: B023
+            pairs.append((ours, await timed(lambda: question.ask(client, ECHO))))  # noqa: B023
     first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
     line("cached GetItems(20) / echo, 200 different nodes, p50", f"{first * 1e3:.2f} ms {first / second:.2f}x", "2.0x")
-    process.kill()
-    await process.wait()
     await client.close()
     await pubkeep.forget({}, everything=True)
 

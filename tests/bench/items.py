@@ -44,15 +44,17 @@ def item(number: int) -> NewItem:
         body.append(f"{chance.choice(_SENTENCES)} w{int(VOCABULARY * chance.random() ** 2)}")
     published = NOW - int(10 * YEAR * chance.random())
     text = "\n".join(body)
-    name = f"item-{number}"
+    name, answered = f"item-{number}", f"urn:example:{number % 1000:04}"
     xml = (
         f'<entry xmlns="http://www.w3.org/2005/Atom"><id>urn:example:{number}</id><title>{escape(title)}</title>'
         f"<author><name>Juliet</name><uri>xmpp:{person}</uri></author><published>{published}</published>"
+        f'<in-reply-to xmlns="http://purl.org/syndication/thread/1.0" ref="{answered}"/>'
         + "".join(f'<category term="{tag}"/>' for tag in tags)
         + f'<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>{escape(text)}</p></div></content>'
         f'<link rel="alternate" href="xmpp:pubsub.localhost?;item={name}"/></entry>'
     )
-    document = {"id": f"urn:example:{number}", "title": title, "content": text, "tags": tags, "rank": number % 1000}
+    document = {"id": f"urn:example:{number}", "title": title, "content": text, "tags": tags}
+    document["in_reply_to"] = [{"ref": answered}]
     parsed = Parsed(json.dumps(document), "", title, f"{title}\n{text}\n{' '.join(tags)}", published, published)
     return NewItem(name, person, xml, payload.digest(xml, person), parsed)
 
