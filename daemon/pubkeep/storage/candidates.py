@@ -78,7 +78,7 @@ def read(
         nodes: number -> (key, type).
     """
     tkey, number, item_id, publisher, subtype, analyser, published, updated, created, since, sequence, *rest = row
-    data, document = rest
+    data, document, *_ = rest
     xml, text = stored.unpack(data) if data else ("", "")
     key, kind = nodes[number]
     parsed = document_of(document)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The face of the database (ports.Store): one public method is one transaction."""
 
-import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,14 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pubkeep.clock import Clock
-from pubkeep.errors import Conflict, PubkeepError, UnknownObject
+from pubkeep.errors import Conflict, UnknownObject
 from pubkeep.model import Account, Analysis, Applied, Copy, NewItem, NodeKey, NodeRecord, NodeState, Tls
-from pubkeep.query.declared import Declared
-from pubkeep.storage import indexing, keys, tables, training
+from pubkeep.storage import tables
+from pubkeep.storage.background import Background
 from pubkeep.storage.beginning import Beginning
 from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.finding import Finding
-from pubkeep.storage.history import History, drop_old, take_over
+from pubkeep.storage.history import History, take_over
 from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.nodes import NodeMemory
 from pubkeep.storage.payloads import Payloads
@@ -30,15 +29,8 @@ from pubkeep.storage.writing import Item, ItemChanges, Node, node_values
 
 log = logging.getLogger(__name__)
 
-DAY = 86_400_000_000
-"""Microseconds."""
-DROP_AGAIN = 6 * 3600.0
-"""Seconds between two looks for what is too old to be remembered."""
-FILL_AGAIN = 30.0
-"""Seconds after which it is tried again to index what could not be."""
 
-
-class Store(Learnt, Reading, Finding, History):
+class Store(Learnt, Reading, Finding, History, Background):
     """All that is kept, in one database."""
 
     opened: Opened | None = None
@@ -54,16 +46,7 @@ class Store(Learnt, Reading, Finding, History):
         History.__init__(self, readers, nodes)
         Learnt.__init__(self, writer, found.counter, found.last)
         self._clock = clock
-        self._dictionaries = found.dictionaries
-        self._keys = found.keys
-        self._key_numbers = found.key_numbers
-        self._declaring = asyncio.Lock()
-        """What is declared and what is filled change `_keys`, one after the other."""
-        self.indexing = found.filling
-        self._works = set[asyncio.Task[None]]()
-        if found.filling:
-            self._later(self._fill_index())
-        self._later(self._drop_old(changes_days * DAY))
+        Background.__init__(self, found, changes_days)
 
     @classmethod
     async def open(cls, place: Path | str, clock: Clock, changes_days: int = 30, tell: Tell = nobody) -> "Store":
@@ -94,9 +77,7 @@ class Store(Learnt, Reading, Finding, History):
 
     async def close(self) -> None:
         """End all connections, in order."""
-        for work in self._works:
-            work.cancel()
-        await asyncio.gather(*self._works, return_exceptions=True)
+        await self._end_works()
         if self.opened is not None:
             await self.opened.close(self._clock.wall())
         else:
@@ -238,87 +219,11 @@ class Store(Learnt, Reading, Finding, History):
             applied, items = await self._write("event" if record is None else "swap", work)
         finally:
             self._moved(node.number)
-        if self._dictionaries.due(items):
-            self._train(items)
+        self._grown(items)
         return applied
 
     def _changes(self, connection: Connection, node: NodeRecord) -> ItemChanges:
         return ItemChanges(connection, node, self._counter, self._stored, self._keys, self._clock.wall(), self.indexing)
-
-    def _train(self, items: int) -> None:
-        """Begin to make a dictionary of what is there, so that what comes takes less room."""
-        known = self._dictionaries
-        known.items = items  # once, whatever comes of it
-
-        async def work() -> None:
-            try:
-                if data := await training.trained(self._readers, known, items):
-                    number = max(known.each, default=0) + 1
-                    await self._write("save dictionary", lambda c: training.save(c, number, items, data))
-                    known.each[number] = data
-            except PubkeepError as error:
-                log.warning("the database: no dictionary for its payloads: %s", error)
-
-        self._later(work())
-
-    async def declare(self, declared: Declared) -> None:
-        """See ports.Finder."""
-
-        def work(connection: Connection) -> None:
-            self._keys = keys.declare(connection, declared, self._key_numbers)  # the next transaction keeps to them
-
-        async with self._declaring:
-            before = self._keys
-            try:
-                await self._write("declare keys", work)
-            except PubkeepError:
-                self._keys = before
-                raise
-        self._later(self._fill_keys())
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it in the background, until the store is closed."""
-        task = asyncio.create_task(work)
-        self._works.add(task)
-        task.add_done_callback(self._works.discard)
-
-    async def _fill_keys(self) -> None:
-        """Index what was declared, as long as nobody else writes."""
-        more = True
-        while more:
-            try:
-                async with self._declaring:
-                    more, filled = await self._write("fill keys", lambda c: keys.fill(c, self._keys))
-                    self._keys = self._keys.filled(filled)
-            except PubkeepError as error:
-                log.warning("the database: what analysers declare could not be indexed: %s", error)
-                await asyncio.sleep(FILL_AGAIN)
-
-    async def _drop_old(self, age: int) -> None:
-        """Forget now and then what went more than so many microseconds ago."""
-        while True:
-            more = False
-            try:
-                more = await self._write("drop old", lambda c: drop_old(c, self._clock.wall() - age))
-            except PubkeepError as error:
-                log.warning("the database: what went long ago is still remembered: %s", error)
-            if not more:
-                await asyncio.sleep(DROP_AGAIN)
-
-    async def _fill_index(self) -> None:
-        """Take into the full-text index what is not in it, as long as nobody else writes."""
-        log.info("the words of all items are indexed anew; until that is done, a search may not find the older ones")
-        while True:
-            try:
-                if not await self._write(
-                    "fill index", lambda c: indexing.fill(c, self._readers.dialect.full_text, self._stored)
-                ):
-                    break
-            except PubkeepError as error:
-                log.warning("the database: its words could not be indexed: %s", error)
-                await asyncio.sleep(FILL_AGAIN)
-        self.indexing = False
-        log.info("the words of all items are indexed")
 
 
 def _dates(created_before: int, updated_before: int) -> list[Any]:

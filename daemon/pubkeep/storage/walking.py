@@ -175,28 +175,17 @@ class Walk:
         """Items that match and have something at a declared place, in the order of that, until the time is over."""
         exact = self.plan.exact and self.scope.alike and not (self.plan.wanted or self.plan.unwanted or self.plan.keyed)
         needs = candidates.Needs() if exact else candidates.needs(self.scope.all_left)
-        sql = self._by_value_sql(needs, descending=descending)
-        number = number if exact else self._limits.few
         value, tkey = bound
         if value is None:
             value = b"\xff" if descending else b""
-        fixed = {"nodes": self.scope.numbers, "led": key.number, **self.plan.parameters}
-        while True:
-            parameters = {**fixed, "value": value, "bound": tkey, "number": number}
-            rows = await self.fetcher.execute_fetchall(sql, parameters)
-            for *row, value in rows:
-                item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
-                tkey = item.tkey
-                if exact or matches(self.scope.left[row[1]], item.candidate):
-                    yield item, value
-                await self._slices.pause()
-            if len(rows) < number:
-                return
-            if self._clock.boottime() > self._until:
-                self.unfinished = (tkey, (sorting.place_of(Order("", key.path, descending), value),))
-                return
-            number = self._limits.many
-            await asyncio.sleep(0)
+        parameters: dict[str, Any] = {"nodes": self.scope.numbers, "led": key.number, **self.plan.parameters}
+        parameters |= {"value": value, "bound": tkey, "number": number if exact else self._limits.few}
+        sql = self._by_value_sql(needs, descending=descending)
+        async for item, row in self._each(sql, parameters, exact=exact, payloads=needs.payload):
+            yield item, row[-1]
+        if self.unfinished:
+            last = sorting.place_of(Order("", key.path, descending), parameters["value"])
+            self.unfinished = self.unfinished[0], (last,)
 
     async def changed(self, since: Mapping[str, object]) -> list[tuple[Sortable, bool]]:
         """Items of the nodes in scope that changed, oldest change first, and whether they match now."""
@@ -233,14 +222,29 @@ class Walk:
         needs = more if exact else candidates.needs(self.scope.all_left) | more
         sql = self._led(led, candidates.select(needs, led.tables), newest=newest)
         parameters = self._parameters(led, start, number if exact else self._limits.few, newest=newest)
+        async for item, _ in self._each(sql, parameters, exact=exact, payloads=needs.payload):
+            yield item
+
+    async def _each(
+        self, sql: str, parameters: dict[str, Any], *, exact: bool, payloads: bool
+    ) -> AsyncIterator[tuple[Sortable, Sequence[Any]]]:
+        """Items that match, batch by batch, each behind the last item of the one before, until the time is over.
+
+        Args:
+            parameters: `bound` and, where there is one, `value` are set to the time key, and the last column, of each
+                item that was looked at; `number` is a batch.
+            exact: whatever is read matches.
+        """
         while True:
             rows = await self.fetcher.execute_fetchall(sql, parameters)
             for place, row in enumerate(rows):
                 item = candidates.read(row, self.scope.nodes, self._keys.declared, self._stored)
                 parameters["bound"] = item.tkey
+                if "value" in parameters:
+                    parameters["value"] = row[-1]
                 if exact or matches(self.scope.left[row[1]], item.candidate):
-                    yield item
-                if needs.payload or place % AT_ONCE == 0:
+                    yield item, row
+                if payloads or place % AT_ONCE == 0:
                     await self._slices.pause()
             if len(rows) < parameters["number"]:
                 return

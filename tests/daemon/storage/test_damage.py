@@ -21,9 +21,10 @@ from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld, Damaged, Failed
 from pubkeep.model import Account, Copy, NodeKey, NodeRecord, NodeState, Policy, Traits
 from pubkeep.questions import ChangesRequest, SearchRequest
+from pubkeep.storage.background import DAY
 from pubkeep.storage.damage import aside
 from pubkeep.storage.keepsake import beside
-from pubkeep.storage.store import DAY, Store
+from pubkeep.storage.store import Store
 from pubkeep.storage.upkeep_of import upkeep_of
 from tests.daemon.storage.conftest import KEY, item
 

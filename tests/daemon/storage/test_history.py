@@ -15,7 +15,8 @@ from pubkeep.clock import Clock
 from pubkeep.errors import CursorTooOld
 from pubkeep.model import Analysis, NodeRecord, NodeState
 from pubkeep.questions import ChangesRequest, NodeFilter, SearchRequest
-from pubkeep.storage.store import DAY, Store
+from pubkeep.storage.background import DAY
+from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
 from tests.daemon.storage.readers import ALICE, OTHER, follow
 
