@@ -15,7 +15,7 @@ from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_main_job import equal_to_service
 
 pytestmark = [pytest.mark.system, pytest.mark.dbus]
-PAGE = 4096
+from pubkeep.storage.sqlite import PAGE_SIZE as PAGE
 
 
 async def synced_by_itself(world: World) -> bool:

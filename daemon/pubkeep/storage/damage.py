@@ -9,7 +9,6 @@ of it can be fetched again. Where the last run did not end in order, it is looke
 import asyncio
 import logging
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from pubkeep.errors import Damaged, Failed
 from pubkeep.storage.checking import NAMED, check
 from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keepsake import COLUMNS, Kept, beside, stamp, sync_folder
+from pubkeep.storage.progress import Report
 from pubkeep.storage.sqlite import SqliteReaders, SqliteWriter, stoppable
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ HEAD_BYTES = 1 << 18
 SHOWN = 5
 """Signs of damage in the log."""
 _TIME = "%Y%m%dT%H%M%SZ"
+
+
+MANY = 5000
+"""Items that take a second to be looked through: of more of them it is told how far that is."""
+CHANGED = "the database was changed by somebody else, and is looked through"
 
 
 class Watch:
@@ -115,30 +120,35 @@ def left(path: Path, kept: Kept | None) -> Left:
     return "changed"
 
 
-def look_through(
-    raw: sqlite3.Connection, path: Path, as_left: Left, stopping: threading.Event, *, current: bool
-) -> None:
+def look_through(raw: sqlite3.Connection, path: Path, as_left: Left, report: Report, *, current: bool) -> None:
     """Look for damage, unless the last run closed this very file in order.
 
     After a crash the pages are looked at. A file that was changed may be a copy of one in use: each page may be of
     another moment, and make sense by itself; so everything is held against everything.
 
     Args:
-        stopping: set where it is to end.
+        report: is told how far the long way is, for a million items minutes.
         current: its tables are those of this program.
 
     Raises:
         Damaged: it was found.
-        sqlite3.OperationalError: it was told to end (SQLITE_INTERRUPT).
+        Cancelled, sqlite3.OperationalError: it was told to end (SQLITE_INTERRUPT).
     """
     if as_left == "closed":
         return
     log.info("the database is looked through: it was %s", "changed" if as_left == "changed" else "not closed")
     if current and as_left == "changed":
-        with closing(sqlite3.connect(path, isolation_level=None)) as own, stoppable(own, stopping):
-            problems = check(own, lambda _done, _total: None).problems
+
+        def turn(done: int, total: int) -> None:
+            if total > MANY:
+                report.far(
+                    done, total, "items", part="the database was changed by somebody else, and is looked through"
+                )
+
+        with closing(sqlite3.connect(path, isolation_level=None)) as own, stoppable(own, report.stopping):
+            problems = check(own, turn).problems
     else:
-        with stoppable(raw, stopping):
+        with stoppable(raw, report.stopping):
             problems = [row[0] for row in raw.execute(f"PRAGMA quick_check({NAMED})") if row[0] != "ok"]
     if problems:
         raise Damaged(f"the database: {len(problems)} signs of damage were found: {'; '.join(problems[:SHOWN])}")

@@ -89,7 +89,7 @@ async def _open(path: Path, clock: Clock, kept: Kept | None, report: Report) -> 
         with engine.connect() as connection:
             revision = stored_revision(connection)
         if revision is not None and revision <= HEAD:
-            damage.look_through(driver(engine), path, as_left, report.stopping, current=revision == HEAD)
+            damage.look_through(driver(engine), path, as_left, report, current=revision == HEAD)
 
     def first(connection: Connection) -> Beginning:
         new = keepsake.is_new(connection)

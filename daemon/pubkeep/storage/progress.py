@@ -40,12 +40,16 @@ class Report:
         self._words = words
         self._say(words)
 
-    def far(self, done: int, total: int, of: str = "rows") -> None:
+    def far(self, done: int, total: int, of: str = "rows", *, part: str = "") -> None:
         """So far is this part, of which more is known.
+
+        Args:
+            part: another one than that which began.
 
         Raises:
             Cancelled: the migration is to end.
         """
+        self._words = part or self._words
         self._say(f"{self._words}: {done} of {total} {of}, {100 * done // total} %")
 
     def _say(self, words: str) -> None:

@@ -3,6 +3,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -22,15 +23,15 @@ from pubkeep.errors import CursorTooOld, Damaged, Failed
 from pubkeep.model import Account, Copy, NodeKey, NodeRecord, NodeState, Policy, Traits
 from pubkeep.questions import ChangesRequest, SearchRequest
 from pubkeep.storage.background import DAY
-from pubkeep.storage.damage import aside
+from pubkeep.storage.damage import CHANGED, aside
 from pubkeep.storage.keepsake import beside
+from pubkeep.storage.sqlite import PAGE_SIZE as PAGE
 from pubkeep.storage.store import Store
 from pubkeep.storage.upkeep_of import upkeep_of
 from tests.daemon.storage.conftest import KEY, item
 
 T = TypeVar("T")
 
-PAGE = 4096
 POLICY, TRAITS = Policy("always", 7, 60), Traits(order="publish", reversed=True, fan_out=1.5, shown=frozenset({"ids"}))
 LEFT = NodeKey(KEY.account, KEY.service, "left")
 
@@ -292,6 +293,18 @@ async def read_in_a_snapshot(store: Store, node: NodeRecord) -> None:
 
 async def write(store: Store, node: NodeRecord) -> None:
     await store.apply(node, [item("i500", "other")])
+
+
+async def test_how_far_it_is_looked_through_is_said_where_that_takes_long(tmp_path: Path) -> None:
+    path, said = tmp_path / "pubkeep.db", list[str]()
+    await (await filled(path, 6000)).close()
+    path.touch()
+
+    store = await Store.open(path, Clock(), tell=said.append)
+
+    assert re.fullmatch(f"{CHANGED}: [0-9]+ of 6000 items, [0-9]+ %", said[0])
+    assert said[-1] == f"{CHANGED}: 6000 of 6000 items, 100 %"
+    await store.close()
 
 
 @pytest.mark.parametrize("ask", [read, read_in_a_snapshot, write], ids=lambda ask: str(ask.__name__))
