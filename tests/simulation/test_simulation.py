@@ -4,13 +4,15 @@
 import ast
 import json
 import os
+import time
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.coverage import REQUIRED, lacking
-from tests.simulation.runner import ROOT, Campaign, replay, run_seed, sources
+from tests.simulation.runner import ROOT, Campaign, limited, replay, run_seed, sources
 
 SOAK = ROOT / "tests" / "simulation" / "soak.json"
 """What `make soak` wrote last, where it was committed."""
@@ -83,6 +85,14 @@ def test_a_long_run_begins_anew_where_the_sources_are_others(tmp_path: Path) -> 
     Campaign(start=1, least=1, processes=1).soak(kept, lambda _: None)
 
     assert json.loads(kept.read_text(encoding="utf-8"))["seeds"] == [1, 1]
+
+
+def test_a_history_is_too_long_where_it_computes_not_where_it_was_stopped() -> None:
+    with limited(0.1):
+        time.sleep(0.3)
+
+    with pytest.raises(RuntimeError, match=r"more than 0\.1 s"), limited(0.1):
+        any(number < 0 for number in count())
 
 
 def test_time_and_chance_come_from_the_clock_only() -> None:

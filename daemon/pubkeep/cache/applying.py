@@ -140,8 +140,9 @@ class Applier(Committer):
             known, told = held.get(item.id), digests.get(item.id)
             if old and told is not None and told == known:
                 continue  # a copy of the last item, as some services send at subscription
-            usable = told is not None and not old and PAYLOADS not in node.link.traits.distrusted
-            placed = usable and (known is None or node.link.order != "creation")
+            shows = told is not None and not old
+            usable = shows and PAYLOADS not in node.link.traits.distrusted
+            placed = shows and (known is None or node.link.order != "creation")  # written there, believed or not
             same_value, news = usable and told == known, self._news(node, event)
             meaning = {"usable": usable, "placed": placed, "same": same_value, "news": news}
             node.settle.event(item.id, told or b"", event.at, since=since, **meaning)

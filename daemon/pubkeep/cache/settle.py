@@ -13,7 +13,8 @@ them is `synced`. When nothing named such an id for `fan_out`, it is asked for b
 answer stands if no event names the id in its window.
 
 The order is unsettled when two ids took a place at the end, of which the later one may have taken it first, or in a
-window, until one quiet listing of the newest shows it.
+window, until one quiet listing of the newest shows it. An event gives an id its place even where its payload is not
+believed (sampling.py): the answer by id shows what the item is, not where it stands.
 
 How old a change may be that an event tells is not seen from when it came: what is told late by `fan_out` may be held up
 on the way as well (Link.committed_since). That decides between events. After an answer it is left aside: a value that

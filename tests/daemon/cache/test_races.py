@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
+from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.errors import NotAllowed, NotFound, StorageFull, Unavailable
 from pubkeep.model import EventKind, NodeEvent, WireItem
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
@@ -186,6 +187,20 @@ async def test_new_items_in_another_order_than_their_events_are_put_right(bench:
 
     assert (await bench.state())[0] == "service"
     await bench.settled()
+
+
+async def test_new_items_are_put_right_too_where_payloads_are_not_believed(bench: Bench) -> None:
+    link = bench.cache._known.link(KEY.account, KEY.service)
+    link.learn(order="creation")
+    link.distrust((PAYLOADS,))  # so each is asked for by id, which shows what it is, not where it stands
+    bench.service.items_held |= {"x": "1", "y": "2"}
+    bench.service.tell(wire("y", "2"))
+    bench.service.tell(wire("x", "1"))
+
+    await bench.service.drained(KEY)
+    await bench.undoubted()
+
+    assert await bench.state() == ("cache", list(bench.service.items_held.items()))
 
 
 async def test_an_item_published_again_unchanged_while_it_is_listed_stands_where_it_moved_to(bench: Bench) -> None:
