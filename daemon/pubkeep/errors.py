@@ -17,6 +17,7 @@
   - NotReady         the daemon starts or stops; try again
   - StorageFull      the disk of the database is full
   - Damaged          the database's file is damaged; it is set aside, and another one is built
+  - DamagedItem      what is stored of one item is damaged; it is forgotten, and fetched again
   - Cancelled        ended by the caller
   - Failed           a bug or trouble of ours; details are in the log
 
@@ -87,6 +88,17 @@ class StorageFull(PubkeepError):
 
 class Damaged(PubkeepError):
     """The file of the database is damaged: nothing in it can be believed."""
+
+
+class DamagedItem(PubkeepError):
+    """What is stored of an item is not what was stored: nothing of it can be shown."""
+
+    def __init__(self, node: int, item_id: str) -> None:
+        super().__init__(
+            f"item {item_id!r}: what is stored of it is damaged; it is fetched again, try again in a moment"
+        )
+        self.node = node
+        """The number of its node."""
 
 
 class Cancelled(PubkeepError):

@@ -22,6 +22,7 @@ NAMES: dict[type[errors.PubkeepError], str] = {
     errors.NotReady: _OURS + "NotReady",
     errors.StorageFull: _OURS + "StorageFull",
     errors.Damaged: _OURS + "Failed",
+    errors.DamagedItem: _OURS + "Failed",
     errors.Cancelled: _OURS + "Cancelled",
     errors.Failed: _OURS + "Failed",
 }

@@ -19,6 +19,7 @@ from pubkeep.storage import indexing, keys, tables, training
 from pubkeep.storage.beginning import Beginning
 from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.finding import Finding
+from pubkeep.storage.harmed import Harmed
 from pubkeep.storage.history import History, drop_old, take_over
 from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.payloads import Payloads
@@ -36,7 +37,7 @@ FILL_AGAIN = 30.0
 """Seconds after which it is tried again to index what could not be."""
 
 
-class Store(Learnt, Reading, Finding, History):
+class Store(Harmed, Learnt, Reading, Finding, History):
     """All that is kept, in one database."""
 
     opened: Opened | None = None

@@ -310,6 +310,6 @@ def select_rows(form: Format, where: str, *, texts: bool = False) -> str:
     join = " JOIN payload ON payload.item = item.number" if packed else ""
     return (
         "SELECT item.node, item.item_id, item.title, item.published, item.updated, item.publisher,"  # noqa: S608
-        f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.tkey FROM item{join}"
-        f" WHERE {where}"
+        f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.digest, item.tkey"
+        f" FROM item{join} WHERE {where}"
     )

@@ -89,6 +89,11 @@ class FragileStore(Store):
             await happen()
         return applied
 
+    async def forget_items(self, *arguments: Any, **more: Any) -> Applied:
+        if not self.forgets:
+            raise StorageFull("the database: the disk is full")
+        return await super().forget_items(*arguments, **more)
+
     async def apply(self, *arguments: object, **more: object) -> Applied:
         if self.fail:
             self.fail = False
