@@ -16,6 +16,7 @@
   - NotSupported     the service cannot do this, or cannot prove it
   - NotReady         the daemon starts or stops; try again
   - StorageFull      the disk of the database is full
+  - ReadOnly         the database takes no writes; what is held is answered
   - Damaged          the database's file is damaged; it is set aside, and another one is built
   - DamagedItem      what is stored of one item is damaged; it is forgotten, and fetched again
   - Cancelled        ended by the caller
@@ -86,6 +87,10 @@ class StorageFull(PubkeepError):
     """There is no room on the disk of the database."""
 
 
+class ReadOnly(PubkeepError):
+    """The database takes no writes; what is held is answered, and it goes on by itself when it takes them again."""
+
+
 class Damaged(PubkeepError):
     """The file of the database is damaged: nothing in it can be believed."""
 
@@ -107,3 +112,7 @@ class Cancelled(PubkeepError):
 
 class Failed(PubkeepError):
     """A fault of ours; the log says more."""
+
+
+NOT_STORED = (StorageFull, ReadOnly)
+"""What a caller who wants to read need not be told: the answer is there, and only the copy lacks it."""

@@ -67,6 +67,11 @@ class Tree:
             for account in core.accounts.all():
                 self._objects.unexport(account_path(account.number))
 
+    def read_only(self, message: str) -> None:
+        """The database takes no writes, or (empty) takes them again."""
+        self.gate.read_only(message)
+        self.state_changed()
+
     def state_changed(self) -> None:
         """The gate has another state or message."""
         self._objects.changed(ROOT, Manager.interface, "State", "StateMessage")

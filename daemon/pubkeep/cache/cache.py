@@ -197,6 +197,13 @@ class Cache(Overview):
         else:
             await self._applier.handle(event)
 
+    def written_again(self) -> None:
+        """The database takes writes again: what failed is tried now."""
+        for node in self._known.nodes():
+            if node.failures:
+                node.failures, node.next_attempt = 0, None
+                self._scheduler.want(node)
+
     # -- what frontends ask ----------------------------------------------------------------------
 
     async def get_items(self, key: NodeKey, request: ItemsRequest) -> Answer:

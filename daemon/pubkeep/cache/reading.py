@@ -13,7 +13,7 @@ from pubkeep.cache.barrier import barrier
 from pubkeep.cache.healing import Healer
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NOT_STORED, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Copy, Listing, NodeKey, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
 
@@ -303,8 +303,13 @@ class Reader(Part):
         told = kept is not None and kept.subscribed_epoch == link.epoch
 
         async def feed(listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None) -> None:
-            if (wanted := self._known.node(key)) is not None:
+            if (wanted := self._known.node(key)) is None:
+                return
+            try:
                 await self._applier.feed(wanted, listing, ids, everything)
+            except NOT_STORED as error:
+                wanted.punch(f"what the service shows cannot be stored: {error}")
+                self._planner.want(wanted)
 
         try:
             asked = await asking.ask(client, link, key, request, feed, self._settings.max_items)

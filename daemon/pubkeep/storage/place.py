@@ -56,7 +56,7 @@ async def open_place(place: Path | str, clock: Clock) -> Opened:
         place: a file, or the URL of a database (config.py).
 
     Raises:
-        StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
+        StorageFull, ReadOnly, Unavailable, Failed: it cannot be opened; a sentence says why.
     """
     if isinstance(place, Path):
         return await open_database(place, clock)

@@ -3,7 +3,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,6 @@ class Store(Harmed, Learnt, Reading, Finding, History):
         self._declaring = asyncio.Lock()
         """What is declared and what is filled change `_keys`, one after the other."""
         self.indexing = found.filling
-        self._works = set[asyncio.Task[None]]()
         if found.filling:
             self._later(self._fill_index())
         self._later(self._drop_old(changes_days * DAY))
@@ -72,7 +71,7 @@ class Store(Harmed, Learnt, Reading, Finding, History):
             changes_days: so long it is remembered what is gone.
 
         Raises:
-            StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
+            StorageFull, ReadOnly, Unavailable, Failed: it cannot be opened; a sentence says why.
         """
         opened = await open_place(place, clock)
         store = cls(opened.writer, opened.readers, opened.found, clock, changes_days)
@@ -266,12 +265,6 @@ class Store(Harmed, Learnt, Reading, Finding, History):
                 self._keys = before
                 raise
         self._later(self._fill_keys())
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it in the background, until the store is closed."""
-        task = asyncio.create_task(work)
-        self._works.add(task)
-        task.add_done_callback(self._works.discard)
 
     async def _fill_keys(self) -> None:
         """Index what was declared, as long as nobody else writes."""

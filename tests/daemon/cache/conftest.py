@@ -153,6 +153,12 @@ class Bench:
             while self.cache.explain(KEY)["order"] == "unknown":
                 await asyncio.sleep(0.01)
 
+    async def written(self) -> None:
+        """Wait until the database takes writes."""
+        async with asyncio.timeout(30):
+            while self.store.read_only:
+                await asyncio.sleep(0.01)
+
     async def undoubted(self) -> None:
         """Wait, without any read, until the copy is vouched for."""
         async with asyncio.timeout(30):
