@@ -13,6 +13,7 @@ import importlib
 import logging
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +141,20 @@ class Daemon:
         tree.attach(self._core)
         await accounts.open()
         tree.gate.open(self._core)
-        tree.state_changed()
+        tree.read_only(self._store.read_only)
+        self._store.told = partial(self._told, tree, cache)
         gc.freeze()  # what is imported by now stays: a full collection need not walk it, and pauses half as long
         notify("STATUS=ready")
         self._sleep = SleepWatch(self._sessions.suspend, self._sessions.wake)
         await self._sleep.start()
+
+    @staticmethod
+    def _told(tree: Tree, cache: Any, read_only: str) -> None:
+        """The database takes no writes, or takes them again."""
+        notify(f"STATUS={read_only or 'ready'}")
+        tree.read_only(read_only)
+        if not read_only:
+            cache.written_again()
 
     async def _close(self) -> None:
         """In the order of dependence: who uses something ends before it."""

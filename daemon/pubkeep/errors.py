@@ -16,7 +16,9 @@
   - NotSupported     the service cannot do this, or cannot prove it
   - NotReady         the daemon starts or stops; try again
   - StorageFull      the disk of the database is full
+  - ReadOnly         the database takes no writes; what is held is answered
   - Damaged          the database's file is damaged; it is set aside, and another one is built
+  - DamagedItem      what is stored of one item is damaged; it is forgotten, and fetched again
   - Cancelled        ended by the caller
   - Failed           a bug or trouble of ours; details are in the log
 
@@ -85,8 +87,23 @@ class StorageFull(PubkeepError):
     """There is no room on the disk of the database."""
 
 
+class ReadOnly(PubkeepError):
+    """The database takes no writes; what is held is answered, and it goes on by itself when it takes them again."""
+
+
 class Damaged(PubkeepError):
     """The file of the database is damaged: nothing in it can be believed."""
+
+
+class DamagedItem(PubkeepError):
+    """What is stored of an item is not what was stored: nothing of it can be shown."""
+
+    def __init__(self, node: int, item_id: str) -> None:
+        super().__init__(
+            f"item {item_id!r}: what is stored of it is damaged; it is fetched again, try again in a moment"
+        )
+        self.node = node
+        """The number of its node."""
 
 
 class Cancelled(PubkeepError):
@@ -95,3 +112,7 @@ class Cancelled(PubkeepError):
 
 class Failed(PubkeepError):
     """A fault of ours; the log says more."""
+
+
+NOT_STORED = (StorageFull, ReadOnly)
+"""What a caller who wants to read need not be told: the answer is there, and only the copy lacks it."""

@@ -140,6 +140,12 @@ class ItemStore(Protocol):
     async def digests(self, number: int, ids: Sequence[str] | None = None) -> dict[str, bytes]:
         """id -> digest of these items, or of all, in the order of the node."""
 
+    async def damaged_items(self, number: int) -> list[str]:
+        """The ids of those items of a node of which something else is stored than was, in its order."""
+
+    async def forget_items(self, record: NodeRecord, ids: Sequence[str]) -> Applied:
+        """Drop these items, which are damaged perhaps, and write the node's row; tombstones say `forgotten`."""
+
 
 class ItemReader(Protocol):
     """Hot reads: one hop each."""

@@ -5,7 +5,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +42,8 @@ class Served:
     def __init__(self, bus: Bus, store: Store) -> None:
         self.objects = Objects(bus, ROOT)
         self.searching = self.asked = self.sequence = 0
+        self.between: Callable[[], Awaitable[object]] | None = None
+        """Happens once, when the first page was read."""
         self._store = store
         gate = Gate()
         accounts = SimpleNamespace(jids=lambda: [KEY.account])
@@ -55,9 +57,16 @@ class Served:
             return await self._store.search(*arguments)
         finally:
             self.searching -= 1
+            if between := self.between:
+                self.between = None
+                await between()
 
     async def export(self, *arguments: Any) -> AsyncGenerator[Any, None]:
         yield await self.search(*arguments)
+
+    async def changes(self, *arguments: Any) -> Any:
+        self.asked += 1
+        return await self._store.changes(*arguments)
 
     async def several(self, number: int) -> None:
         """Wait until so many searches go on."""
@@ -295,6 +304,88 @@ async def test_the_live_view_of_a_script(private_bus: str, served: Served, store
     assert (status, " urn:xmpp:microblog:0 new" in output) == (0, True)
     assert "gone  xmpp://alice@localhost/pubsub.localhost?;node=urn%3Axmpp%3Amicroblog%3A0;item=i1\n" in output
     assert "too much changed since then: this is everything anew" in (await search("--since", "1"))[1]
+
+
+async def test_what_changes_while_pages_are_read_is_shown_before_somebody_keeps_them(
+    private_bus: str, served: Served, store: Store
+) -> None:
+    store.limits = Limits()
+    (node,) = await store.nodes(KEY.account)
+    served.between = lambda: store.apply(node, [item("new", "onions"), item("i3", "leek")], removals=["i1", "i5"])
+
+    status, output = await in_terminal(private_bus, "search", "onions", "--all", "--json")
+    found = json.loads(output)
+
+    ids = [each["id"] for each in found["items"]]
+    odd = [f"i{n}" for n in range(ITEMS) if n % 2 and n not in (1, 3, 5)]
+    assert (status, len(ids), set(ids)) == (0, len(set(ids)), {"new", *odd})
+    assert found["meta"]["sequence"] == store.sequence
+    assert {uri.rpartition("=")[2] for uri in found["removed"]} == {"i1", "i3", "i5"}
+
+    served.between = lambda: store.apply(node, removals=["i7"])
+    _, text = await in_terminal(private_bus, "search", "onions", "--all", "--no-pager")
+    assert "item=i7\n" in text
+    assert f"sequence {store.sequence}\n" in text
+
+    served.between = lambda: store.apply(node, removals=["i9"])
+    before = store.sequence
+    _, some = await in_terminal(private_bus, "search", "onions", "--limit", "250", "--json")
+    assert json.loads(some)["meta"]["sequence"] == before  # there are more: who goes on asks since then
+
+
+async def test_all_that_changed_is_listed_page_by_page_or_as_much_as_is_asked_for(
+    private_bus: str, served: Served, store: Store
+) -> None:
+    (node,) = await store.nodes(KEY.account)
+    (oldest,) = (await store.page(node, limit=1, index=0, extra=True)).items
+    since = int(str(oldest.extra["sequence"])) - 1
+    await store.apply(node, [item("new")], removals=["i0"])
+
+    status, output = await in_terminal(private_bus, "changes", "--since", str(since), "--no-pager", COLUMNS="200")
+    lines = output.splitlines()
+    assert (status, len(lines), served.asked) == (0, ITEMS + 3, 4)
+    assert lines[0].endswith("CHANGE          SERVICE NODE ID\x1b[0m")
+    assert lines[-2].endswith("  retracted       pubsub.localhost urn:xmpp:microblog:0 i0")
+    assert lines[-3].endswith("  published       pubsub.localhost urn:xmpp:microblog:0 new")
+    assert lines[-1] == f"go on with --since {store.sequence}"
+
+    _, output = await in_terminal(private_bus, "changes", "--since", str(since), "--json")
+    found = json.loads(output)
+    assert (len(found["changes"]), found["next"], found["more"]) == (ITEMS + 1, store.sequence, False)
+    _, output = await in_terminal(private_bus, "changes", "--since", str(since), "--limit", "1200", "--json")
+    found = json.loads(output)
+    assert (len(found["changes"]), found["next"], found["more"]) == (1200, found["changes"][-1]["sequence"], True)
+    assert (await in_terminal(private_bus, "changes", "--since", str(store.sequence)))[0] == 3
+    assert (await in_terminal(private_bus, "changes", "--since", "1", "--limit", "0"))[0] == 2
+
+
+@pytest.mark.parametrize("since", [1, 1 << 52])
+async def test_where_changes_cannot_be_told_it_says_what_to_do(private_bus: str, served: Served, since: int) -> None:
+    status, output = await in_terminal(private_bus, "changes", "--since", str(since))
+
+    assert (status, "read anew: `pubkeep search --all` and `export` show all" in output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "xml", "parsed"),
+    [
+        ([], True, True),
+        (["both"], True, True),
+        (["xml"], True, False),
+        (["json"], False, True),
+        (["none"], False, False),
+    ],
+)
+async def test_an_export_has_what_is_asked_for(
+    private_bus: str, served: Served, store: Store, words: list[str], xml: bool, parsed: bool
+) -> None:
+    store.limits = Limits()
+    given = ["--format", *words] if words else []
+
+    status, output = await in_terminal(private_bus, "export", "onions", "--id", "i1", *given, "--no-pager")
+
+    first, last = map(json.loads, output.splitlines())
+    assert (status, bool(first["xml"]), bool(first["json"]), last["count"]) == (0, xml, parsed, 1)
 
 
 async def test_pages_that_take_too_long_are_gone_on_with(private_bus: str, served: Served, store: Store) -> None:

@@ -4,9 +4,11 @@
 import contextlib
 import os
 import shutil
+import sqlite3
 
 import pytest
 
+from pubkeep.storage.sqlite import PAGE_SIZE as PAGE
 from pubkeep_bridge.client import Account
 from pubkeep_bridge.client.errors import CursorTooOld, PubkeepError
 from tests.fixtures.author import Author
@@ -15,7 +17,6 @@ from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_main_job import equal_to_service
 
 pytestmark = [pytest.mark.system, pytest.mark.dbus]
-from pubkeep.storage.sqlite import PAGE_SIZE as PAGE
 
 
 async def synced_by_itself(world: World) -> bool:
@@ -132,3 +133,47 @@ async def test_a_database_at_our_own_place_that_nothing_can_be_made_of_is_ours(w
 
     assert await world.pubkeep.accounts() == []
     assert len(list(world.daemon.database.parent.glob("pubkeep.db.corrupt-*"))) == 1
+
+
+@pytest.mark.parametrize("data", ["x'00'", "(SELECT data FROM payload ORDER BY item LIMIT 1)"])
+async def test_a_payload_that_is_damaged_is_never_shown_and_fetched_again_by_itself(
+    world: World, blog: Author, data: str
+) -> None:
+    alice = await world.add()
+    await world.synced(alice)
+    since = (await world.pubkeep.status())["Sequence"]
+    with contextlib.closing(sqlite3.connect(world.daemon.database)) as raw, raw:
+        raw.execute(f"UPDATE payload SET data = {data} WHERE item = (SELECT number FROM item WHERE item_id = 'i3')")
+
+    answer = await world.pubkeep.search("word3", format="both")
+    read = await alice.get_items(SERVICE, BLOG, ids=["i3", "i4"])
+
+    assert [row.id for row in answer.items] == []
+    assert (answer.meta["incomplete"], answer.meta["stale"]) == (1, 1)
+    assert read.meta["source"] == "service" or not read.meta["stale"]
+    assert ["word3" in row.xml for row in read.items] == [True, False]
+    await until(lambda: synced_by_itself(world))
+    await equal_to_service(world, blog)
+    assert [row.id for row in (await world.pubkeep.search("word3")).items] == ["i3"]
+    assert (await alice.explain(SERVICE, BLOG))["damaged"] == 1
+    changes, _, _ = await world.pubkeep.changes(since)
+    assert [(change.kind, change.id) for change in changes if change.id] == [("published", "i3")]
+    assert not list(world.daemon.database.parent.glob("*corrupt*"))
+    assert "Traceback" not in world.log()
+
+
+async def test_offline_an_answer_lacks_what_is_damaged_and_says_so(world: World, blog: Author) -> None:
+    alice = await world.add()
+    await world.synced(alice)
+    await alice.enable(False)
+    with contextlib.closing(sqlite3.connect(world.daemon.database)) as raw, raw:
+        raw.execute("UPDATE payload SET data = x'00' WHERE item = (SELECT number FROM item WHERE item_id = 'i3')")
+
+    read = await alice.get_items(SERVICE, BLOG, ids=["i3", "i4"])
+    whole = await alice.get_items(SERVICE, BLOG, max=100)
+
+    assert ([row.id for row in read.items], read.meta["unknown"], read.meta["stale"]) == (["i4"], ["i3"], True)
+    assert (len(whole.items), whole.meta["stale"], whole.meta["complete"]) == (19, True, False)
+    await alice.enable(True)
+    await until(lambda: synced_by_itself(world))
+    await equal_to_service(world, blog)

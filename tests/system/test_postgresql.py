@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from pubkeep_bridge.client.errors import PubkeepError, ReadOnly, Unavailable
 from tests.fixtures.author import Author
 from tests.fixtures.places import Databases, databases
 from tests.fixtures.servers import PASSWORD
-from tests.system.conftest import World, until
+from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_command_line import Shell
 from tests.system.test_main_job import equal_to_service
 
@@ -96,6 +97,76 @@ async def test_a_server_that_is_not_there_is_said_and_used_when_it_is(world: Wor
 
     await until(said)
     await asyncio.to_thread(servers.server.start)
+
+    async def ready() -> bool:
+        return bool((await world.pubkeep.status())["State"] == "ready")
+
+    await until(ready, seconds=30)
+
+
+async def test_a_server_that_takes_no_writes_is_said_and_all_goes_on_when_it_does(
+    world: World, blog: Author, servers: Databases
+) -> None:
+    there = servers.empty()
+    world.daemon.stop()
+    world.daemon.environ["PUBKEEP_STORAGE_URL"] = there.where
+    await world.start()
+    alice = await world.add()
+    await world.synced(alice)
+    pubkeep = Shell(world)
+
+    await there.take_writes(None, no=True)
+    await blog.publish(SERVICE, BLOG, "i20", entry(20))
+
+    async def refused() -> bool:
+        try:
+            await alice.set_policy(SERVICE, BLOG, max_age=600)
+        except ReadOnly as error:
+            return "its server takes no writes" in str(error)
+        except Unavailable:  # its sessions were ended
+            return False
+        raise AssertionError("it was written")
+
+    await until(refused)
+    status = await world.pubkeep.status()
+    assert (status["State"], "all goes on by itself" in status["StateMessage"].lower()) == ("read-only", True)
+    assert "read-only" in (await pubkeep("status"))[1]
+    answer = await alice.get_items(SERVICE, BLOG, ids=["i20"])
+    assert [(row.id, answer.meta["source"]) for row in answer.items] == [("i20", "service")]
+    assert (await alice.get_items(SERVICE, BLOG, max=50, freshness="cache")).meta["stale"]
+    assert len((await world.pubkeep.search("title", limit=50)).items) == 20
+    code, _, errors = await pubkeep("policy", SERVICE, BLOG, "--max-age", "600")
+    assert (code, "its server takes no writes" in errors) == (1, True)
+
+    await there.take_writes(None)
+
+    async def ready() -> bool:
+        return bool((await world.pubkeep.status())["State"] == "ready")
+
+    await until(ready)
+    assert (await world.pubkeep.status())["StateMessage"] == ""
+    await equal_to_service(world, blog)
+    await alice.set_policy(SERVICE, BLOG, max_age=600)
+    assert "Traceback" not in world.log()
+
+
+async def test_a_server_that_takes_no_writes_at_the_start_is_waited_for(world: World, servers: Databases) -> None:
+    there = servers.empty()
+    await there.take_writes(None, no=True)
+    world.daemon.stop()
+    world.daemon.environ["PUBKEEP_STORAGE_URL"] = there.where
+
+    world.daemon.start()
+
+    async def said() -> bool:
+        try:
+            status = await world.pubkeep.status()
+        except PubkeepError:
+            return False
+        return status["State"] == "starting" and "its server takes no writes" in status["StateMessage"]
+
+    await until(said)
+    await there.take_writes(None)
 
     async def ready() -> bool:
         return bool((await world.pubkeep.status())["State"] == "ready")

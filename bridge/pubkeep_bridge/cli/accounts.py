@@ -74,10 +74,7 @@ def _password(arguments: argparse.Namespace) -> str:
 
 
 def _done(arguments: argparse.Namespace, account: Account, what: str) -> int:
-    if arguments.json:
-        render.document({"jid": account.jid, "path": account.path})
-    else:
-        print(f"{account.jid}: {what}")
+    render.result({"jid": account.jid, "path": account.path}, f"{account.jid}: {what}", as_json=arguments.json)
     return DONE
 
 

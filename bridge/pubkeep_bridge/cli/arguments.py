@@ -125,10 +125,12 @@ def parser() -> argparse.ArgumentParser:
     changes.add_argument("--service", help="of this service")
     changes.add_argument("--node", help="of this node")
     changes.add_argument("--type", help="of this type")
-    changes.add_argument("--limit", type=int, default=1000, metavar="N", help="so many (default 1000)")
+    changes.add_argument("--limit", type=_number, metavar="N", help="so many (default: all)")
 
     export = add("export", "write all items that match as JSON Lines", shared, "type:blog after:2026 > blogs.jsonl")
     asking.add_flags(export)
+    words = "with payload and json (both, the default), one of them, or none"
+    export.add_argument("--format", choices=("both", "xml", "json", "none"), help=words)
 
     lookup = add("lookup", "show items by their addresses", shared)
     lookup.add_argument("uris", nargs="+", metavar="URI", help="as search and get print them with --json")

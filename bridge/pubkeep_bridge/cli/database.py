@@ -32,22 +32,15 @@ async def _stats(asked: Database, arguments: argparse.Namespace) -> int:
 
 async def _check(asked: Database, arguments: argparse.Namespace) -> int:
     result = await followed(await asked.check())
-    if arguments.json:
-        render.document(result)
-    else:
-        for problem in result["problems"]:
-            print(render.clean(problem))
-        if not result["problems"]:
-            print(f"{result['items']} items are here, and all is well")
+    words = result["problems"] or [f"{result['items']} items are here, and all is well"]
+    render.result(result, *words, as_json=arguments.json)
     return FAILED if result["problems"] else DONE
 
 
 async def _vacuum(asked: Database, arguments: argparse.Namespace) -> int:
     result = await followed(await asked.vacuum())
-    if arguments.json:
-        render.document(result)
-    else:
-        print(f"{_bytes(result['before'])} before, {_bytes(result['after'])} now")
+    words = f"{_bytes(result['before'])} before, {_bytes(result['after'])} now"
+    render.result(result, words, as_json=arguments.json)
     return DONE
 
 
@@ -67,22 +60,16 @@ async def _backup(asked: Database, arguments: argparse.Namespace) -> int:
         raise
     finally:
         os.close(target)
-    if arguments.json:
-        render.document({"file": str(file), "bytes": size})
-    else:
-        print(render.clean(f"{file}: {_bytes(size)}"))
+    render.result({"file": str(file), "bytes": size}, f"{file}: {_bytes(size)}", as_json=arguments.json)
     return DONE
 
 
 async def _move(asked: Database, arguments: argparse.Namespace) -> int:
     place = arguments.to if "://" in arguments.to else str(Path(arguments.to).expanduser().absolute())
     result = await followed(await asked.move(place))
-    if arguments.json:
-        render.document({"place": place, **result})
-    else:
-        setting = "url" if "://" in place else "path"
-        words = f"{result['rows']} rows are there; to use it, set [storage] {setting} and start pubkeepd again"
-        print(render.clean(words))
+    setting = "url" if "://" in place else "path"
+    words = f"{result['rows']} rows are there; to use it, set [storage] {setting} and start pubkeepd again"
+    render.result({"place": place, **result}, words, as_json=arguments.json)
     return DONE
 
 

@@ -53,11 +53,7 @@ async def publish(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     account = await pubkeep.account(arguments.account)
     payloads = [_contents(name) for name in arguments.files or ["-"]]
     ids = await account.publish(service(arguments), arguments.node, payloads, ids=arguments.id)
-    if arguments.json:
-        render.document({"ids": ids})
-    else:
-        for item_id in ids:
-            print(render.clean(item_id))
+    render.result({"ids": ids}, *ids, as_json=arguments.json)
     return DONE
 
 
@@ -65,8 +61,7 @@ async def retract(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Delete items at the service."""
     account = await pubkeep.account(arguments.account)
     await account.retract(service(arguments), arguments.node, arguments.ids)
-    if arguments.json:
-        render.document({"ids": arguments.ids})
+    render.result({"ids": arguments.ids}, as_json=arguments.json)
     return DONE
 
 

@@ -157,8 +157,5 @@ def _shown(value: Value) -> str | list[str]:
 
 
 def _done(arguments: argparse.Namespace, words: str, document: Mapping[str, str]) -> int:
-    if arguments.json:
-        render.document(document)
-    else:
-        print(render.clean(words))
+    render.result(document, words, as_json=arguments.json)
     return DONE

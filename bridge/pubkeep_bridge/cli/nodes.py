@@ -45,10 +45,7 @@ async def sync(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Fetch a node whole; interrupting cancels the job."""
     account = await pubkeep.account(arguments.account)
     result = await followed(await account.synchronise(service(arguments), arguments.node))
-    if arguments.json:
-        render.document(result)
-    else:
-        print(f"{result['items']} items are here")
+    render.result(result, f"{result['items']} items are here", as_json=arguments.json)
     return DONE
 
 
@@ -57,15 +54,11 @@ async def verify(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     account = await pubkeep.account(arguments.account)
     job = await account.verify(service(arguments), arguments.node, repair=arguments.repair)
     result = await followed(job)
-    same = not any(result[kind] for kind in ("missing", "extra", "different"))
-    if arguments.json:
-        render.document(result)
-    else:
-        for kind, words in (("missing", "not here"), ("extra", "no more there"), ("different", "another there")):
-            for item_id in result[kind]:
-                print(f"{render.clean(item_id)}: {words}")
-        print(f"{result['items']} items are here" + (", as at the service" if same else ""))
-    return DONE if same or arguments.repair else FAILED
+    kinds = (("missing", "not here"), ("extra", "no more there"), ("different", "another there"))
+    other = [f"{item_id}: {words}" for kind, words in kinds for item_id in result[kind]]
+    last = f"{result['items']} items are here" + ("" if other else ", as at the service")
+    render.result(result, *other, last, as_json=arguments.json)
+    return FAILED if other and not arguments.repair else DONE
 
 
 async def policy(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
@@ -111,10 +104,8 @@ async def forget(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
         everything=arguments.everything or None,
         dry_run=arguments.dry_run or None,
     )
-    if arguments.json:
-        render.document({"items": number})
-    else:
-        print(f"{number} items {'would go' if arguments.dry_run else 'are forgotten'}")
+    words = f"{number} items {'would go' if arguments.dry_run else 'are forgotten'}"
+    render.result({"items": number}, words, as_json=arguments.json)
     return DONE
 
 

@@ -121,6 +121,15 @@ def document(value: Any) -> None:
     print(harmless(json.dumps(value, ensure_ascii=False, default=_plain)), flush=True)
 
 
+def result(values: Any, *lines: str, as_json: bool) -> None:
+    """What came of a command: lines for people, or all of it as JSON."""
+    if as_json:
+        document(values)
+    else:
+        for line in lines:
+            print(clean(line))
+
+
 def note(text: str) -> None:
     """Something beside the result: on stderr."""
     print(clean(text), file=sys.stderr)

@@ -7,69 +7,83 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pubkeep_bridge.cli import render
 from pubkeep_bridge.cli.asking import query
 from pubkeep_bridge.cli.items import listing
 from pubkeep_bridge.cli.run import DONE, FAILED, NOTHING
-from pubkeep_bridge.client import Item, Pubkeep, SearchAnswer
+from pubkeep_bridge.client import Item, LoggedChange, Pubkeep, SearchAnswer
+from pubkeep_bridge.client.errors import CursorTooOld
 
 SHOWN = 20
 """Items where nobody says how many, and nobody goes on in a pager."""
 PAGE, MOST = 100, 1000
-"""Items that are fetched in one go; changes, which come in one page."""
+"""Items that are fetched in one go; of what changed."""
 LINE = 64 * 1024 * 1024
 """Bytes of the longest line of an export."""
 INDENT = "    "
+ANEW = "`pubkeep search --all` and `export` show all that is held, and the number to go on from"
+"""What to do where changes cannot be told."""
 
 
 async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Items that match, as far as somebody wants to see them."""
     metas: list[Mapping[str, Any]] = []
-    removed: list[str] = []
-    items: list[Item] = []
-    number = 0
+    removed: dict[str, None] = {}
+    items: dict[str, Item] = {}
     async for page in _pages(pubkeep, arguments):
         metas.append(page.meta)
-        removed += page.removed
-        number += len(page.items)
-        if arguments.json:
-            items += page.items
-        else:
-            for item in page.items:
+        if page.reset:
+            removed, items = {}, {}
+        for uri in page.removed:
+            removed[uri] = None
+            items.pop(uri, None)
+        for item in page.items:
+            removed.pop(item.uri, None)
+            items[item.uri] = item
+            if not arguments.json:
                 hit(item)
         sys.stdout.flush()  # this is where it is noticed that nobody reads on
-    meta = {**metas[-1], "sequence": metas[0]["sequence"]}  # who asks since then misses nothing
+    meta = metas[-1]
     if arguments.json:
-        render.document({"items": items, "removed": removed, "meta": meta})
+        render.document({"items": list(items.values()), "removed": list(removed), "meta": meta})
     else:
         for uri in removed:
             print(f"gone  {render.clean(uri)}")
         took = sum(each["took_us"] for each in metas) / 1000
-        render.note(f"{number} found in {took:.1f} ms; {_worth(meta, reset='reset' in metas[0])}")
-    return DONE if number or removed else NOTHING
+        render.note(f"{len(items)} found in {took:.1f} ms; {_worth(meta, reset='reset' in metas[0])}")
+    return DONE if items or removed else NOTHING
 
 
 async def _pages(pubkeep: Pubkeep, arguments: argparse.Namespace) -> AsyncGenerator[SearchAnswer, None]:
-    """One page after the other, until there are enough or no more."""
+    """One page after the other, until there are enough or no more.
+
+    Several pages are of several moments, and so their `sequence` is that of the first one. Where they are all that
+    there is, what changed meanwhile follows, until all is of one moment: then somebody may keep it.
+    """
     asked, cursor, since = query(arguments), arguments.cursor, arguments.since
     left = sys.maxsize if arguments.all else arguments.limit or (sys.maxsize if arguments.paged else SHOWN)
+    first = 0
     while True:
         page = await pubkeep.search(
             asked,
-            limit=min(left, PAGE if since is None else MOST),
+            limit=min(left, PAGE) if since is None else MOST,
             cursor=cursor,
             since=since,
             order_by=arguments.order_by,
             format="json" if arguments.json else "none",
             extra=True,
         )
-        yield page
+        first, last = first or page.sequence, page.sequence
+        yield replace(page, meta={**page.meta, "sequence": first})
         left -= len(page.items)
         cursor, since = page.cursor, None
-        if not (left and cursor):
+        if cursor is None and last != first:
+            first, since = 0, first
+        elif not (left > 0 and cursor):
             return
 
 
@@ -98,7 +112,7 @@ def _worth(meta: Mapping[str, Any], *, reset: bool) -> str:
 
 async def export(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     """Items as JSON Lines, one after the other as they come."""
-    stream = await _reader(await pubkeep.export(query(arguments)))
+    stream = await _reader(await pubkeep.export(query(arguments), format=arguments.format))
     last = b""
     while line := await stream.readline():
         last = line
@@ -127,18 +141,35 @@ def _copy(line: bytes) -> None:
 
 
 async def changes(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
-    """What changed, oldest first."""
+    """What changed, oldest first, one page after the other."""
     where = {"account": arguments.account, "service": arguments.service, "node": arguments.node, "type": arguments.type}
     given = {key: value for key, value in where.items() if value}
-    found, following, more = await pubkeep.changes(arguments.since, given, limit=arguments.limit)
+    found: list[LoggedChange] = []
+    following, more, left = arguments.since, True, arguments.limit or sys.maxsize
+    while more and left:
+        try:
+            page, following, more = await pubkeep.changes(following, given, limit=min(left, MOST))
+        except CursorTooOld as error:
+            raise CursorTooOld(error.name, f"{error}: {ANEW}") from None
+        if not arguments.json:
+            _logged(page, heading=not found)
+            sys.stdout.flush()  # this is where it is noticed that nobody reads on
+        found += page
+        left -= len(page)
     if arguments.json:
         render.document({"changes": found, "next": following, "more": more})
-        return DONE if found else NOTHING
-    if found:
-        rows = [(each.sequence, each.kind, each.service, each.node, each.id or "-") for each in found]
-        render.table(("SEQUENCE", "CHANGE", "SERVICE", "NODE", "ID"), rows)
-    render.note(f"go on with --since {following}" + ("; there are more already" if more else ""))
+    else:
+        render.note(f"go on with --since {following}" + ("; there are more already" if more else ""))
     return DONE if found else NOTHING
+
+
+def _logged(changes: Sequence[LoggedChange], *, heading: bool) -> None:
+    """A page of changes: each line is by itself, since nobody knows how wide the next page is."""
+    if heading and changes:
+        print(render.styled(f"{'SEQUENCE':16}  {'CHANGE':14}  SERVICE NODE ID", render.BOLD))
+    for each in changes:
+        place = shlex.join([each.service, each.node, *([each.id] if each.id else [])])
+        print(render.fit(f"{each.sequence:16}  {each.kind:14}  {render.clean(place)}", render.columns()))
 
 
 async def lookup(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:

@@ -216,7 +216,9 @@ class Pubkeep:
                 with `-` in front for descending.
             limit: so many (default 50); `cursor` of the answer goes on after them.
             since: only what changed after this sequence number: the live view. Search once; then, on each `watch`
-                event, again with the last answer's `sequence`.
+                event, again with the last answer's `sequence`. Who keeps several pages asks once more first, with the
+                `sequence` of the first one, until all comes in one page: what later pages show is newer than that
+                number says, and may be lost with the power.
             extra: fill `extra` of the items; `snippet` and `rank` of it say why they were found.
             tag: a newer search with the same tag ends this one.
 
@@ -281,6 +283,8 @@ class Pubkeep:
 
         Args:
             where: the keys of `nodes` but `since`.
+
+        What `lookup` shows of them is newer: who keeps it goes on until no item is named any more.
 
         Returns:
             The changes, the next `since`, and whether there are more already.

@@ -15,6 +15,7 @@
   - CursorTooOld     what changed since then cannot be told: read from the beginning
   - NotSupported     the service, or this version of the daemon, cannot do this
   - StorageFull      the disk is full
+  - ReadOnly         the database takes no writes; reads go on
   - Cancelled        ended by a caller
   - Failed           a fault of the daemon; its log says more
   - NotReady         the daemon starts or stops: try again
@@ -92,6 +93,10 @@ class NotSupported(PubkeepError):
 
 class StorageFull(PubkeepError):
     """The disk of the database is full."""
+
+
+class ReadOnly(PubkeepError):
+    """The database takes no writes."""
 
 
 class Cancelled(PubkeepError):

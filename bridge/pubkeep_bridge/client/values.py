@@ -254,6 +254,7 @@ class Explanation(TypedDict, total=False):
     distrusted: Sequence[str]
     failures: int
     dropped_events: int
+    damaged: int
     account_dropped: Sequence[str]
     last_error: str
     last_message: str

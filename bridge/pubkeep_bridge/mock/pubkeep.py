@@ -109,7 +109,7 @@ def load(mock: Any, parameters: dict[str, Any]) -> None:
     codes = _codes(jid)
     given = {
         "Version": "mock",
-        "ApiVersion": dbus.UInt32(5),
+        "ApiVersion": dbus.UInt32(6),
         "Jid": jid,
         "Enabled": True,
         "Kind": "synchronise",

@@ -21,7 +21,9 @@ NAMES: dict[type[errors.PubkeepError], str] = {
     errors.NotSupported: _OURS + "NotSupported",
     errors.NotReady: _OURS + "NotReady",
     errors.StorageFull: _OURS + "StorageFull",
+    errors.ReadOnly: _OURS + "ReadOnly",
     errors.Damaged: _OURS + "Failed",
+    errors.DamagedItem: _OURS + "Failed",
     errors.Cancelled: _OURS + "Cancelled",
     errors.Failed: _OURS + "Failed",
 }

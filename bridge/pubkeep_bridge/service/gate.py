@@ -57,6 +57,11 @@ class Gate:
         self._core, self.state, self.message, self._failed = core, "ready", "", False
         self._open.set()
 
+    def read_only(self, message: str) -> None:
+        """The database takes no writes, or (empty) takes them again."""
+        if self._core is not None:
+            self.state, self.message = "read-only" if message else "ready", message
+
     def shut(self, message: str) -> None:
         """The backend cannot come up now, or is taken down; another attempt follows."""
         self._open.clear()

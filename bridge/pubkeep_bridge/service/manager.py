@@ -11,7 +11,7 @@ from pubkeep_bridge.service import options as opt
 from pubkeep_bridge.service.gate import Gate
 from pubkeep_bridge.service.objects import Served
 
-API_VERSION = 5
+API_VERSION = 6
 
 ADD_ACCOUNT = {"password": "s", "remember": "b", "host": "s", "port": "q", "enabled": "b", "tls": "s"}
 NONE: dict[str, str] = {}

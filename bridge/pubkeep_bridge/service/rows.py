@@ -64,6 +64,7 @@ EXPLANATION = {
     "distrusted": "as",
     "failures": "u",
     "dropped_events": "u",
+    "damaged": "u",
     "account_dropped": "as",
     "last_error": "s",
     "last_message": "s",

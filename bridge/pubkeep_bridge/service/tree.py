@@ -75,6 +75,11 @@ class Tree:
         self.gate.migrate(message)
         self._progress.call(ROOT, self.state_changed)
 
+    def read_only(self, message: str) -> None:
+        """The database takes no writes, or (empty) takes them again."""
+        self.gate.read_only(message)
+        self.state_changed()
+
     def state_changed(self) -> None:
         """The gate has another state or message."""
         self._objects.changed(ROOT, Manager.interface, "State", "StateMessage")

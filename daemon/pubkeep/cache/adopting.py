@@ -2,6 +2,7 @@
 """Which nodes are taken up: what callers read, and contacts show, is analysed; what somebody wants is kept."""
 
 import contextlib
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,8 +11,10 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.passed import Passed
-from pubkeep.errors import UnknownObject
+from pubkeep.errors import NOT_STORED, UnknownObject
 from pubkeep.model import Analysis, NodeEvent, NodeKey, NodeRecord, NodeState, WireItem
+
+log = logging.getLogger(__name__)
 
 
 class Planner(Protocol):
@@ -44,12 +47,19 @@ class Adopter(Part):
         first = items[-1] if items else None
         analysis = await self._analysers.analyse(key, first)
         if policy.sync == "always":
-            await self.adopt(key, analysis, "policy")
+            await self._adopt_if_stored(key, analysis, "policy")
         elif analysis is not None and analysis.to_sync and policy.sync == "auto":
-            await self.adopt(key, analysis, "analyser")
+            await self._adopt_if_stored(key, analysis, "analyser")
         elif first is not None or not self._analysers.by_namespace:
             self.passed.analysed(key, analysis)
         return analysis
+
+    async def _adopt_if_stored(self, key: NodeKey, analysis: Analysis | None, wanted_by: str) -> None:
+        """Who reads a node is shown it all the same; the next read takes it up."""
+        try:
+            await self.adopt(key, analysis, wanted_by)
+        except NOT_STORED as error:
+            log.warning("%s at %s: not kept yet: %s", key.node, key.service, error)
 
     def state_of_unkept(self, key: NodeKey) -> NodeState:
         """Ignored: it was analysed within the last hour, and nobody wanted it."""

@@ -11,6 +11,7 @@ from pubkeep.cache.adopting import Adopter
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.chosen import analyser_of
 from pubkeep.cache.committing import Listener
+from pubkeep.cache.healing import Healer
 from pubkeep.cache.known import Known, Node
 from pubkeep.cache.nodes import Nodes
 from pubkeep.cache.overview import Overview
@@ -48,15 +49,17 @@ class Cache(Overview):
     ) -> None:
         known = Known(settings, clock)
         tools = Tools(known, store, sessions, analysers, clock, settings)
-        super().__init__(tools)
-        self._applier = Applier(tools)
-        syncer, settler = Syncer(tools, self._applier), Settler(tools, self._applier)
-        self._scheduler = Scheduler(tools, syncer, settler, self._applier, jobs)
+        applier = Applier(tools)
+        syncer, settler = Syncer(tools, applier), Settler(tools, applier)
+        self._scheduler = Scheduler(tools, syncer, settler, applier, jobs)
+        healer = Healer(tools, applier)
+        super().__init__(tools, healer)
+        self._applier = applier
         self._adopter = Adopter(tools, self._applier, self._scheduler)
-        self._reader = Reader(tools, self._applier, self._scheduler, self._adopter)
+        self._reader = Reader(tools, self._applier, self._scheduler, self._adopter, healer)
         self.writer = Writer(tools, self._applier, self._reader, self._scheduler, syncer)
         self.nodes = Nodes(tools, self._applier, self._reader, self._scheduler)
-        self._reparser = Reparser(tools, self._applier)
+        self._reparser = Reparser(tools, self._applier, healer)
         self._applier.unwanted = self._drop_later
         self._work: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
@@ -193,6 +196,13 @@ class Cache(Overview):
             await self._adopter.notice(event)
         else:
             await self._applier.handle(event)
+
+    def written_again(self) -> None:
+        """The database takes writes again: what failed is tried now."""
+        for node in self._known.nodes():
+            if node.failures:
+                node.failures, node.next_attempt = 0, None
+                self._scheduler.want(node)
 
     # -- what frontends ask ----------------------------------------------------------------------
 

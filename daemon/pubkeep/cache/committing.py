@@ -102,7 +102,7 @@ class Committer(Part):
         if node.link.order != "publish" and node.keeps > 1:
             node.punch(f"the service keeps {node.keeps} items, and nobody told which ones went")
             return
-        oldest = [item_id for _, item_id, *_ in await self._store.raw_items(node.record.number, -1, surplus)]
+        oldest = list(await self._store.digests(node.record.number))[:surplus]
         for item_id in oldest:
             node.settle.event(item_id, None, self._clock.boottime(), own=True)
         await self.write(node, valid, [], removals=oldest)

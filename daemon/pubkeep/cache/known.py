@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from pubkeep.cache import traits
 from pubkeep.cache.access import Access
+from pubkeep.cache.harm import RESTS, Harm
 from pubkeep.cache.links import Link
 from pubkeep.cache.settle import Settle
 from pubkeep.clock import Clock
@@ -83,6 +84,7 @@ class Node:
     urgent: bool = False
     orphaned: bool = False
     """No analyser matches it any more: what is held stays as it is, and is not synchronised."""
+    harm: Harm = field(default_factory=Harm)
     dropped_events: int = 0
     decided_at: float = float("-inf")
     """When the last answer came that changed or proved the copy: one that was asked for before may be older."""
@@ -368,7 +370,7 @@ class Known:
             name = node.record.analysis.name if node.record.analysis else ""
             return f"the analyser {name} that wanted it is missing, so it is kept as it was and not synchronised"
         if node.record.copy is Copy.NONE:
-            return "not fetched whole yet"
+            return RESTS if now < node.harm.rests_until else "not fetched whole yet"
         if not self.live(node.key.account):
             return "not connected"
         if node.proof is None or node.proof.epoch != link.epoch:

@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from pubkeep.cache.chosen import matches, type_of
+from pubkeep.cache.healing import Healer
 from pubkeep.cache.known import Node
-from pubkeep.cache.parts import Part
+from pubkeep.cache.parts import Part, Tools
+from pubkeep.errors import DamagedItem
 from pubkeep.model import ItemRow, NodeKey, NodeRecord, NodeState
 from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import ChangesRequest, ChangesResult, Format, NodeFilter, SearchRequest, SearchResult
@@ -20,9 +22,13 @@ EXPORTED = 200
 class Overview(Part):
     """Search, Lookup, Changes, Export, GetNodes, GetStatistics."""
 
+    def __init__(self, tools: Tools, healer: Healer) -> None:
+        super().__init__(tools)
+        self._healer = healer
+
     async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """Items of these accounts that match (DBUS-API, Search)."""
-        result = await self._store.search(request, accounts)
+        result = await self._healer.reading(lambda: self._store.search(request, accounts))
         nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
         states = [self._known.state(node) for node in nodes]
         return replace(
@@ -40,7 +46,8 @@ class Overview(Part):
         """The items held, and the URIs of those that are not (or that are of nobody's account here)."""
         parsed = [parse_item_uri(uri) for uri in uris]
         visible = [index for index, (key, _) in enumerate(parsed) if key.account in accounts and self._readable(key)]
-        rows, missing = await self._store.lookup([parsed[i] for i in visible], format=form, extra=extra)
+        asked = [parsed[i] for i in visible]
+        rows, missing = await self._healer.reading(lambda: self._store.lookup(asked, format=form, extra=extra))
         absent = {visible[index] for index in missing} | set(range(len(uris))).difference(visible)
         return rows, [uri for index, uri in enumerate(uris) if index in absent]
 
@@ -53,10 +60,18 @@ class Overview(Part):
         ]
 
     async def export(self, request: SearchRequest, accounts: Sequence[str]) -> AsyncGenerator[SearchResult, None]:
-        """All pages of a search. What changes meanwhile may be in them or not: the first one says since when."""
+        """All pages of a search. What changes meanwhile may be in them or not: the first one says since when.
+
+        Raises:
+            DamagedItem: one was met. The next export goes on without it until it was fetched again.
+        """
         request = replace(request, limit=EXPORTED)
         while True:
-            page = await self._store.search(request, accounts)
+            try:
+                page = await self._store.search(request, accounts)
+            except DamagedItem as error:  # nothing in the stream could say that one is missing
+                await self._healer.heal(error)
+                raise
             yield page
             if not page.cursor:
                 return

@@ -10,9 +10,10 @@ from pubkeep.cache import asking
 from pubkeep.cache.adopting import Adopter, Planner
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.barrier import barrier
+from pubkeep.cache.healing import Healer
 from pubkeep.cache.known import LEASE, Node
 from pubkeep.cache.parts import Part, Tools
-from pubkeep.errors import NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
+from pubkeep.errors import NOT_STORED, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Copy, Listing, NodeKey, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page
 
@@ -32,8 +33,9 @@ RESTLESS = "it changes faster than it can be read"
 class Reader(Part):
     """Answers GetItems."""
 
-    def __init__(self, tools: Tools, applier: Applier, planner: Planner, adopter: Adopter) -> None:
+    def __init__(self, tools: Tools, applier: Applier, planner: Planner, adopter: Adopter, healer: Healer) -> None:
         super().__init__(tools)
+        self._healer = healer
         self._applier = applier
         self._planner = planner
         self._adopter = adopter
@@ -58,7 +60,7 @@ class Reader(Part):
             node.read_at = now
         counts = self._known.counts(key.account)
         try:
-            answer = await self._answered(node, key, request)
+            answer = await self._healer.reading(lambda: self._answered(node, key, request))
         except asking.NoAnchor as error:
             counts["reads_refused"] += 1
             raise NotFound(str(error)) from None
@@ -301,8 +303,13 @@ class Reader(Part):
         told = kept is not None and kept.subscribed_epoch == link.epoch
 
         async def feed(listing: Listing, ids: Collection[str] | None, everything: Collection[str] | None) -> None:
-            if (wanted := self._known.node(key)) is not None:
+            if (wanted := self._known.node(key)) is None:
+                return
+            try:
                 await self._applier.feed(wanted, listing, ids, everything)
+            except NOT_STORED as error:
+                wanted.punch(f"what the service shows cannot be stored: {error}")
+                self._planner.want(wanted)
 
         try:
             asked = await asking.ask(client, link, key, request, feed, self._settings.max_items)

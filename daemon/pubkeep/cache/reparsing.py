@@ -8,10 +8,12 @@ by, and the node carries the new ones when all of its rows do: who is interrupte
 import logging
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 
 from pubkeep import payload
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.conversion import parse
+from pubkeep.cache.healing import Healer
 from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import PubkeepError
@@ -27,15 +29,16 @@ BATCH = 50
 class Reparser(Part):
     """Parses again what another analyser, or another version of it, parsed."""
 
-    def __init__(self, tools: Tools, applier: Applier) -> None:
+    def __init__(self, tools: Tools, applier: Applier, healer: Healer) -> None:
         super().__init__(tools)
+        self._healer = healer
         self._applier = applier
 
     async def run(self, outdated: Collection[tuple[Node, Analysis]]) -> None:
         """Parse the items of these nodes anew; where that fails, the next start tries it again."""
         for node, analysis in outdated:
             try:
-                await self._node(node, analysis)
+                await self._healer.reading(partial(self._node, node, analysis))
             except PubkeepError as error:
                 key = node.key
                 log.warning("%s at %s: not parsed anew, the next start tries again: %s", key.node, key.service, error)

@@ -7,8 +7,7 @@ dictionaries. Where something cannot be written it is tried again later: nothing
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
@@ -24,8 +23,6 @@ from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.transactions import Transactions
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -51,7 +48,6 @@ class Background(Transactions):
         self._declaring = asyncio.Lock()
         """What is declared and what is filled change `_keys`, one after the other."""
         self.indexing = found.filling
-        self._works = set[asyncio.Task[None]]()
         if found.filling:
             self._later(self._fill_index())
         self._later(self._drop_old(changes_days * DAY))
@@ -88,12 +84,6 @@ class Background(Transactions):
                 self._keys = before
                 raise
         self._later(self._fill_keys())
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it in the background, until the store is closed."""
-        task = asyncio.create_task(work)
-        self._works.add(task)
-        task.add_done_callback(self._works.discard)
 
     async def _end_works(self) -> None:
         for work in self._works:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pubkeep.errors import DamagedItem
 from pubkeep.markup import root_namespace
 from pubkeep.model import NodeKey
 from pubkeep.query.conditions import All, Condition, Moment, Name, Not, OneOf, Parsed, Text
@@ -18,7 +19,7 @@ from pubkeep.storage.sorting import Order, Sortable
 
 _COLUMNS = (
     "item.tkey, item.node, item.item_id, item.publisher, item.subtype, item.analyser, item.published, item.updated,"
-    " item.created, item.stored, item.sequence"
+    " item.created, item.stored, item.sequence, item.digest"
 )
 """What every one has."""
 
@@ -78,10 +79,13 @@ def read(
         nodes: number -> (key, type).
     """
     tkey, number, item_id, publisher, subtype, analyser, published, updated, created, since, sequence, *rest = row
-    data, document, *_ = rest
-    xml, text = stored.unpack(data) if data else ("", "")
+    digest, data, document, *_ = rest
+    xml, text = stored.of_item(data, publisher, digest, number, item_id) if data != "" else ("", "")
     key, kind = nodes[number]
-    parsed = document_of(document)
+    try:
+        parsed = document_of(document)
+    except ValueError as error:
+        raise DamagedItem(number, item_id) from error
     dates = {
         Moment.PUBLISHED: published,
         Moment.UPDATED: updated,

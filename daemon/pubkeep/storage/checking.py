@@ -11,8 +11,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from pubkeep import payload
-from pubkeep.errors import Failed
 from pubkeep.query.conditions import Json, Path
 from pubkeep.query.document import pointer
 from pubkeep.query.values import MISSING, Missing, at, sort_key
@@ -120,12 +118,12 @@ def _items(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
     made_by, behind = row or ("", 0)  # none is there between a migration and the first transaction after it
     filled, words, sums = places(raw.execute(FILLED)), 0, Counter[int]()
     for number, tkey, node, publisher, analyser, document, digest, item_id, data in raw.execute(_ITEMS):
-        text = _text(stored, data, publisher, digest)
-        if text is None:
+        whole = stored.whole(data, publisher, digest)
+        if whole is None:
             found.damaged = True
             if len(found.problems) < NAMED:
                 found.problems.append(f"{item_id}: its payload is damaged")
-        item = Indexed(tkey, node, publisher, analyser, _document(document), text or "")
+        item = Indexed(tkey, node, publisher, analyser, _document(document), whole[1] if whole else "")
         if number > behind:
             words += sum(map(hash, _words(item)))
         for key, (place, names) in filled.items():
@@ -151,16 +149,6 @@ def places(rows: Iterable[tuple[int, str, str]]) -> Mapping[int, tuple[Path, fro
     """The indexes of places in the JSON that are filled: number -> (place, analysers for which dates stand there)."""
     made = [(number, pointer(place), json.loads(made_by)) for number, place, made_by in rows]
     return {number: (place, frozenset(names)) for number, place, (version, *names) in made if version == keys.VERSION}
-
-
-def _text(stored: Payloads, data: bytes, publisher: str, digest: bytes) -> str | None:
-    """What a person reads in a payload; None where it is damaged."""
-    try:
-        xml, text = stored.unpack(data)
-    except Failed:
-        return None
-    of_both, of_it_alone = payload.digest(xml, publisher), payload.digest(xml)  # the latter before revision 0003
-    return text if not xml or digest in (of_both, of_it_alone) else None
 
 
 def _document(stored: str) -> Json | Missing:

@@ -62,6 +62,9 @@ class FullText(Protocol):
     def remove(self, connection: Connection, items: Sequence["Indexed"]) -> None:
         """Forget items, as they were."""
 
+    def drop(self, connection: Connection, tkeys: Sequence[int]) -> None:
+        """Forget items of which nobody knows any more what they were."""
+
     def clear(self, connection: Connection) -> None:
         """Forget all."""
 

@@ -260,8 +260,8 @@ async def _why(walk: Walk, row: Sequence[Any], text: str, slices: Slices) -> dic
 
 def _row(row: Sequence[Any], scope: Scope, stored: Payloads, form: Format, *, extra: bool) -> tuple[ItemRow, str]:
     """A row, and the text of the item if its payload was read."""
-    number, item_id, title, published, updated, publisher, data, parsed, *rest, _ = row
-    xml, text = stored.unpack(data) if data else ("", "")
+    number, item_id, title, published, updated, publisher, data, parsed, *rest, digest, _ = row
+    xml, text = stored.of_item(data, publisher, digest, number, item_id) if data != "" else ("", "")
     key, kind = scope.nodes[number]
     keys = extra_keys(rest) if extra else {}
     xml = xml if form in ("xml", "both") else ""

@@ -28,7 +28,7 @@ _Derived, _Item, _Payload = tables.DerivedRow, tables.ItemRow, tables.PayloadRow
 _BEHIND = select(_Derived.behind).where(_Derived.name == NAME)
 _SET_BEHIND = update(_Derived).where(_Derived.name == NAME).values(behind=bindparam("b_behind"))
 
-COLUMNS = (_Item.tkey, _Item.node, _Item.publisher, _Item.analyser, _Item.json, _Payload.data)
+COLUMNS = (_Item.tkey, _Item.node, _Item.publisher, _Item.analyser, _Item.json, _Item.digest, _Payload.data)
 """What Indexed is made of."""
 _NEXT = (
     select(*COLUMNS, _Item.number)
@@ -59,10 +59,13 @@ class Indexed:
         return marks(self.node, self.publisher, tags_of(self.document))
 
 
-def of_row(row: Any, stored: Payloads) -> Indexed:
-    """A row of COLUMNS."""
-    text = stored.unpack(row.data)[1]
-    return Indexed(row.tkey, row.node, row.publisher, row.analyser, document_of(row.json), text)
+def of_row(row: Any, stored: Payloads) -> Indexed | None:
+    """A row of COLUMNS; None where it is damaged."""
+    try:
+        whole, document = stored.whole(row.data, row.publisher, row.digest), document_of(row.json)
+    except ValueError:
+        return None
+    return Indexed(row.tkey, row.node, row.publisher, row.analyser, document, whole[1]) if whole else None
 
 
 def document_of(stored: str) -> Json | Missing:
@@ -93,6 +96,6 @@ def behind(connection: Connection) -> int:
 def fill(connection: Connection, index: FullText, stored: Payloads) -> bool:
     """Take in the next items. Returns whether there are more."""
     rows = connection.execute(_NEXT, {"behind": behind(connection)}).all()
-    index.add(connection, [of_row(row, stored) for row in rows])
+    index.add(connection, [item for row in rows if (item := of_row(row, stored))])
     connection.execute(_SET_BEHIND, {"b_behind": rows[-1].number - 1 if rows else 0})
     return len(rows) == FILLED

@@ -20,6 +20,7 @@ from pubkeep.query.values import MAX_STRING, Missing, at, kind, sort_key
 from pubkeep.storage import tables
 from pubkeep.storage.compiled import many
 from pubkeep.storage.counter import Counter
+from pubkeep.storage.dialect import Dialect
 from pubkeep.storage.indexing import Indexed, document_of
 
 VERSION = 1
@@ -222,6 +223,12 @@ def add(connection: Connection, keys: Keys, items: Sequence[Indexed]) -> None:
 def remove(connection: Connection, keys: Keys, items: Sequence[Indexed]) -> None:
     """Forget items, as they were."""
     _change(connection, keys, _REMOVE, items, "b_")
+
+
+def drop(connection: Connection, dialect: Dialect, tkeys: Sequence[int]) -> None:
+    """Forget items of which nobody knows any more what they were; all rows are looked at."""
+    among = dialect.among_numbers("tkey", "some")
+    connection.execute(text(f"DELETE FROM item_key WHERE {among}"), {"some": json.dumps(list(tkeys))})  # noqa: S608
 
 
 def _change(connection: Connection, keys: Keys, statement: Any, items: Sequence[Indexed], prefix: str) -> None:

@@ -60,7 +60,7 @@ async def open_database(path: Path, clock: Clock, report: Report) -> OpenedFile:
     """Open it, creating or migrating it.
 
     Raises:
-        StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
+        StorageFull, ReadOnly, Unavailable, Failed: it cannot be opened; a sentence says why.
     """
     with our_errors():
         damage.check_luck(path, clock.wall())

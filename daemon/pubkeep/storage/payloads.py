@@ -7,11 +7,13 @@ names the dictionary that it was made with; those are trained on the payloads th
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor, ZstdError, get_frame_parameters
 from zstandard import train_dictionary as train_zstd
 
-from pubkeep.errors import Failed
+from pubkeep import payload
+from pubkeep.errors import DamagedItem, Failed
 
 LEVEL = 3
 """Of zstd: above it time doubles and nothing becomes smaller."""
@@ -38,9 +40,32 @@ class Payloads(threading.local):
             self._newest, self._compressor = newest, ZstdCompressor(level=LEVEL, dict_data=dictionary)
         return self._compressor.compress(f"{xml}\0{text}".encode())
 
-    def xml(self, data: bytes) -> str:
-        """The raw XML of what is stored."""
-        return self.unpack(data)[0]
+    def of_item(self, data: bytes, publisher: str, digest: bytes, *of: Any) -> tuple[str, str]:
+        """The raw XML and the text of an item, held against its digest.
+
+        Args:
+            of: the number of its node, and its id.
+
+        Raises:
+            DamagedItem: they are not what was stored.
+        """
+        found = self.whole(data, publisher, digest)
+        if found is None:
+            raise DamagedItem(*of)
+        return found
+
+    def whole(self, data: bytes, publisher: str, digest: bytes) -> tuple[str, str] | None:
+        """The raw XML and the text of an item; None where they are not what was stored.
+
+        One that was refused has no XML, and its digest is another thing's. Before revision 0003 the publisher was not
+        part of it.
+        """
+        try:
+            xml, text = self.unpack(data)
+        except Failed:
+            return None
+        whole = not xml or digest == payload.digest(xml, publisher) or digest == payload.digest(xml)
+        return (xml, text) if whole else None
 
     def unpack(self, data: bytes) -> tuple[str, str]:
         """The raw XML, and the text.
@@ -56,7 +81,7 @@ class Payloads(threading.local):
             xml, _, text = decompressor.decompress(data).decode().partition("\0")
         except (ZstdError, KeyError, UnicodeDecodeError, TypeError) as error:  # SQLite holds any type anywhere
             raise Failed(
-                "the database: a stored payload is damaged; `pubkeep database check` has all of it fetched again"
+                "the database: a stored payload is damaged; `pubkeep database check` says whether others are"
             ) from error
         return xml, text
 

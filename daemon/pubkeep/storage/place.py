@@ -58,7 +58,7 @@ async def open_place(place: Path | str, clock: Clock, tell: Tell = nobody) -> Op
         tell: called in the event loop while it is migrated.
 
     Raises:
-        StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
+        StorageFull, ReadOnly, Unavailable, Failed: it cannot be opened; a sentence says why.
     """
     loop = asyncio.get_running_loop()
     report = Report(lambda words: loop.call_soon_threadsafe(tell, words))

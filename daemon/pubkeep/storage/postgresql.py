@@ -116,7 +116,8 @@ class PostgresWriter:
                     await connection.execute(text("ANALYZE item, payload, item_fts, item_key, change, node"))
                 return done
         except (OSError, DBAPIError) as error:
-            if isinstance(error, OSError) or error.connection_invalidated:  # what came of it is not known
+            if isinstance(error, OSError) or error.connection_invalidated or _read_only(error):
+                # what came of it is not known; and a session does not learn that it may write again
                 await self._engine.dispose()
             raise
 
@@ -165,6 +166,11 @@ class PostgresWriter:
             self._thread.end()
 
     abandon = close
+
+
+def _read_only(error: DBAPIError) -> bool:
+    """read_only_sql_transaction (PostgreSQL 15, appendix A)."""
+    return getattr(error.orig, "sqlstate", None) == "25006"
 
 
 def _migrate(connection: Connection, report: Report) -> None:

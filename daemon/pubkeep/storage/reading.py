@@ -41,6 +41,7 @@ def columns(form: Format) -> tuple[Any, ...]:
         Item.sequence,
         Item.subtype,
         Item.error,
+        Item.digest,
     )
 
 
@@ -59,7 +60,7 @@ def to_row(node: NodeRecord, values: Sequence[Any], stored: Payloads, *, extra: 
         published,
         updated,
         publisher,
-        stored.xml(data) if data else "",
+        stored.of_item(data, publisher, values[11], node.number, item_id)[0] if data != "" else "",
         json,
         extra_keys(values[7:11]) if extra else {},
     )
@@ -216,8 +217,11 @@ class Reading:
     async def raw_items(self, number: int, after: int, limit: int) -> list[tuple[int, str, str, str, bytes]]:
         """See ports.ItemReader.raw_items."""
         rows = await self._readers.fetch(_RAW.sql, _RAW.args(node=number, pos=after, number=limit))
-        xml = self._stored.xml
-        return [(pos, item_id, publisher, xml(data), digest) for pos, item_id, publisher, data, digest in rows]
+        whole = self._stored.of_item
+        return [
+            (pos, item_id, publisher, whole(data, publisher, digest, number, item_id)[0], digest)
+            for pos, item_id, publisher, data, digest in rows
+        ]
 
     async def _there(self, node: NodeRecord, item_id: str) -> None:
         if not await self._readers.fetch(_THERE.sql, _THERE.args(node=node.number, item_id=item_id)):

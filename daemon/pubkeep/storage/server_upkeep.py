@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pubkeep.clock import Clock
-from pubkeep.errors import Failed, NotSupported
+from pubkeep.errors import NotSupported
 from pubkeep.query.values import Missing, at, sort_key
 from pubkeep.storage import moving
 from pubkeep.storage.checking import AT_ONCE, COUNTERS, FILLED, HANGING, NAMED, miscounted, places
@@ -20,7 +20,7 @@ from pubkeep.storage.tsvector import lexemes
 from pubkeep.upkeep import Findings, Progress
 
 _ITEMS = """
-SELECT item.number, item.tkey, item.node, publisher, analyser, json, data, tsvector_to_array(words)
+SELECT item.number, item.tkey, item.node, publisher, analyser, json, digest, item_id, data, tsvector_to_array(words)
 FROM item JOIN payload ON payload.item = item.number LEFT JOIN item_fts ON item_fts.tkey = item.tkey
 WHERE item.number > :after ORDER BY item.number LIMIT :number
 """
@@ -76,13 +76,11 @@ class ServerUpkeep:
         while rows := await fetcher.execute_fetchall(_ITEMS, {"after": after, "number": AT_ONCE}):
             after = rows[-1][0]
             items: list[Indexed] = []
-            for number, tkey, node, publisher, analyser, document, data, indexed in rows:
-                try:
-                    text = stored.unpack(data)[1]
-                except Failed:
-                    found.problems.append(f"the payload of the item with number {number} is damaged")
+            for number, tkey, node, publisher, analyser, document, digest, item_id, data, indexed in rows:
+                if (whole := stored.whole(data, publisher, digest)) is None:
+                    found.problems.append(f"{item_id}: its payload is damaged")
                     continue
-                item = Indexed(tkey, node, publisher, analyser, document_of(document), text)
+                item = Indexed(tkey, node, publisher, analyser, document_of(document), whole[1])
                 items.append(item)
                 if number > behind and made_by == VERSION and set(indexed or ()) != set(lexemes(item)):
                     found.problems.append(f"the full-text index has other words than the item with number {number}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """SQLite: the file, and its connections."""
 
+import errno
 import logging
 import os
 import sqlite3
@@ -16,9 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from pubkeep.errors import ReadOnly
 from pubkeep.storage.dialects import SQLITE
 from pubkeep.storage.engines import READERS, Fetcher, PooledReaders, WriterThread
-from pubkeep.storage.trouble import our_errors
+from pubkeep.storage.trouble import READ_ONLY, our_errors
 
 log = logging.getLogger(__name__)
 
@@ -126,8 +128,22 @@ class SqliteWriter:
         return await self._thread.do(lambda: work(self._engine))
 
     def _transaction(self, work: Callable[[Connection], T], durable: bool = False) -> T:
-        with self._durably() if durable else nullcontext(), self._engine.begin() as connection:
-            return work(connection)
+        try:
+            with self._durably() if durable else nullcontext(), self._engine.begin() as connection:
+                return work(connection)
+        except (DBAPIError, sqlite3.Error) as error:
+            if self._disk_takes_none():  # which SQLite takes for any error of the disk
+                raise ReadOnly(READ_ONLY) from error
+            raise
+
+    def _disk_takes_none(self) -> bool:
+        """Whether its disk takes no writes at all: Linux does that to one with errors, under open files too."""
+        folder = Path(self._engine.url.database or "").parent
+        try:
+            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            return error.errno == errno.EROFS
+        return False
 
     @contextmanager
     def _durably(self) -> Iterator[None]:

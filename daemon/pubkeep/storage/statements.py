@@ -25,8 +25,8 @@ class Statements:
             f" FROM item WHERE node = :node AND {some}"
         )
         self.old: TextClause = text(
-            "SELECT item.tkey, item.node, item.publisher, item.analyser, item.json, payload.data, item.number"  # noqa: S608
-            " FROM item JOIN payload ON payload.item = item.number"
+            "SELECT item.tkey, item.node, item.publisher, item.analyser, item.json, item.digest, payload.data,"  # noqa: S608
+            " item.number FROM item LEFT JOIN payload ON payload.item = item.number"
             f" WHERE {dialect.among_numbers('item.number', 'some')}"
         )
         self.drop_payloads: TextClause = text(f"DELETE FROM payload WHERE {dialect.among_numbers('item', 'some')}")  # noqa: S608

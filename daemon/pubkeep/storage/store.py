@@ -18,6 +18,7 @@ from pubkeep.storage.background import Background
 from pubkeep.storage.beginning import Beginning
 from pubkeep.storage.engines import Readers, Writer
 from pubkeep.storage.finding import Finding
+from pubkeep.storage.harmed import Harmed
 from pubkeep.storage.history import History, take_over
 from pubkeep.storage.learnt import Learnt
 from pubkeep.storage.nodes import NodeMemory
@@ -30,7 +31,7 @@ from pubkeep.storage.writing import Item, ItemChanges, Node, node_values
 log = logging.getLogger(__name__)
 
 
-class Store(Learnt, Reading, Finding, History, Background):
+class Store(Harmed, Learnt, Reading, Finding, History, Background):
     """All that is kept, in one database."""
 
     opened: Opened | None = None
@@ -58,7 +59,7 @@ class Store(Learnt, Reading, Finding, History, Background):
             tell: called in the event loop while it is migrated, with a sentence that says how far that is.
 
         Raises:
-            StorageFull, Unavailable, Failed: it cannot be opened; a sentence says why.
+            StorageFull, ReadOnly, Unavailable, Failed: it cannot be opened; a sentence says why.
         """
         opened = await open_place(place, clock, tell)
         store = cls(opened.writer, opened.readers, opened.found, clock, changes_days)

@@ -10,11 +10,28 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pubkeep.errors import Cancelled, Damaged, Failed, PubkeepError, StorageFull, Unavailable, UnknownObject
+from pubkeep.errors import (
+    Cancelled,
+    Damaged,
+    Failed,
+    PubkeepError,
+    ReadOnly,
+    StorageFull,
+    Unavailable,
+    UnknownObject,
+)
 
 log = logging.getLogger(__name__)
 
 _FULL = "the database: the disk is full; make room, nothing that is held is lost"
+READ_ONLY = (
+    "the database: it cannot be written; have its disk mounted for writing, and its folder and files owned by who runs "
+    "the daemon. All goes on by itself as soon as it can be written"
+)
+_STANDBY = (
+    "the database: its server takes no writes: it is a standby, or default_transaction_read_only is on; change that, "
+    "or name another server in [storage] url. All goes on by itself as soon as it takes them"
+)
 _NO_VALUE = "the database: a number is too large, or a text has half a character; it is not stored"
 _REMOVED = "the database: the account or the node that this belongs to was removed meanwhile"
 _AWAY = "the database: its server cannot be reached, or is stopping; what is asked is tried again as soon as it is back"
@@ -64,7 +81,7 @@ def _of_sqlite(error: BaseException) -> PubkeepError | None:
     if name == "SQLITE_FULL" or number == errno.ENOSPC:
         return StorageFull(_FULL)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")) or number in (errno.EACCES, errno.EROFS):
-        return Unavailable("the database: it cannot be opened for writing; check the folder's owner and permissions")
+        return ReadOnly(READ_ONLY)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable("the database: another program keeps it locked; close that program and try again")
     if name == "SQLITE_INTERRUPT":
@@ -102,7 +119,9 @@ def _of_postgresql(state: str) -> PubkeepError | None:
             return Failed(_NO_VALUE)
         case ("3D", _):
             return Unavailable("the database: its server has no database of this name; create it (createdb)")
-        case (_, "25006") | (_, "42501"):
+        case (_, "25006"):
+            return ReadOnly(_STANDBY)
+        case (_, "42501"):
             return Unavailable("the database: its user may not write there; it needs a schema of its own")
         case (_, "23503"):
             return UnknownObject(_REMOVED)

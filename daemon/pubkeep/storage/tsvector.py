@@ -74,7 +74,11 @@ class TsVector:
 
     def remove(self, connection: Connection, items: Sequence[Indexed]) -> None:
         """See dialect.FullText."""
-        many(connection, _REMOVE, [{"tkey": tkey} for tkey in sorted(item.tkey for item in items)])
+        self.drop(connection, [item.tkey for item in items])
+
+    def drop(self, connection: Connection, tkeys: Sequence[int]) -> None:
+        """See dialect.FullText."""
+        many(connection, _REMOVE, [{"tkey": tkey} for tkey in sorted(tkeys)])
 
     def clear(self, connection: Connection) -> None:
         """See dialect.FullText."""

@@ -286,7 +286,8 @@ def select_rows(form: Format, tables: str = "item", *, texts: bool = False) -> s
     join = " JOIN payload ON payload.item = item.number" if packed else ""
     return (
         "SELECT item.node, item.item_id, item.title, item.published, item.updated, item.publisher,"  # noqa: S608
-        f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.tkey FROM {tables}{join}"
+        f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.digest, item.tkey"
+        f" FROM {tables}{join}"
     )
 
 

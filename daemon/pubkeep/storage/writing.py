@@ -232,13 +232,17 @@ class ItemChanges:
         return indexing.behind(self.connection) if self.filling else 0
 
     def _unindex(self, rows: Sequence[Any]) -> None:
-        """Take items out of all that is made of them, as they are."""
+        """Take items out of all that is made of them, as they are. Of damaged ones nobody knows what that was."""
         behind = self._behind()
         for part in _parts([row.number for row in rows]):
             old = self.connection.execute(self._statements.old, {"some": part}).all()
-            there = [(row.number, indexing.of_row(row, self.stored)) for row in old]
-            self._dialect.full_text.remove(self.connection, [each for number, each in there if number > behind])
-            keys.remove(self.connection, self.keys, [each for _, each in there])
+            made = [(row, indexing.of_row(row, self.stored)) for row in old]
+            there = [(row.number, item) for row, item in made if item is not None]
+            self._dialect.full_text.remove(self.connection, [item for number, item in there if number > behind])
+            keys.remove(self.connection, self.keys, [item for _, item in there])
+            if damaged := [row.tkey for row, item in made if item is None]:
+                self._dialect.full_text.drop(self.connection, damaged)
+                keys.drop(self.connection, self._dialect, damaged)
 
     def _no_tombstones(self, ids: Sequence[str]) -> int:
         """Nothing is said any more of these. Returns how many rows that were."""

@@ -52,6 +52,7 @@ def explain(
         "shown": sorted(node.link.traits.shown),
         "distrusted": sorted(node.link.traits.distrusted),
         "failures": node.failures,
+        "damaged": len(node.harm.met),
         "dropped_events": node.dropped_events,
         "last_error": node.record.error,
         "last_message": node.record.reason,

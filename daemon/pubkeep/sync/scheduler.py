@@ -79,7 +79,9 @@ class Scheduler(Part):
         now = self._clock.boottime()
         if node.orphaned:
             return
-        if urgent:
+        if now < node.harm.rests_until:
+            node.next_attempt = node.harm.rests_until
+        elif urgent:
             node.urgent = True
             node.next_attempt = now if node.failures == 0 else min(node.next_attempt or now, now + FIRST_DELAY)
         elif node.next_attempt is None:
@@ -141,7 +143,7 @@ class Scheduler(Part):
 
     def _start_job(self, node: Node, kind: str) -> Job:
         self._sessions.client(node.key.account)
-        node.orphaned = False  # now somebody wants it
+        node.orphaned, node.harm.rests_until = False, self._clock.boottime()  # now somebody wants it
         job = self._jobs.start(kind, node.key)
         job.cancel = lambda: self._cancel(node, job)
         node.failures = 0

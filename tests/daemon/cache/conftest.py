@@ -89,6 +89,11 @@ class FragileStore(Store):
             await happen()
         return applied
 
+    async def forget_items(self, *arguments: Any, **more: Any) -> Applied:
+        if not self.forgets:
+            raise StorageFull("the database: the disk is full")
+        return await super().forget_items(*arguments, **more)
+
     async def apply(self, *arguments: object, **more: object) -> Applied:
         if self.fail:
             self.fail = False
@@ -146,6 +151,12 @@ class Bench:
             await asyncio.sleep(2 * FAN_OUT)
         async with asyncio.timeout(30):
             while self.cache.explain(KEY)["order"] == "unknown":
+                await asyncio.sleep(0.01)
+
+    async def written(self) -> None:
+        """Wait until the database takes writes."""
+        async with asyncio.timeout(30):
+            while self.store.read_only:
                 await asyncio.sleep(0.01)
 
     async def undoubted(self) -> None:

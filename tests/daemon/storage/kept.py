@@ -6,9 +6,11 @@ import json
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
+from xml.sax.saxutils import escape
 
 from hypothesis import strategies as st
 
+from pubkeep import payload
 from pubkeep.clock import Clock
 from pubkeep.model import Analysis, NewItem, NodeKey, NodeRecord, NodeState, Parsed
 from pubkeep.query import declared
@@ -121,6 +123,8 @@ class Kept:
 
 
 def new(item_id: str, content: Content) -> NewItem:
-    """As it comes from a service; the digest is of all of it."""
+    """As it comes from a service; the payload is another one whenever anything of it is."""
+    xml = f"<entry>{escape(repr(content))}</entry>"
     parsed = Parsed(content.json, text=content.text, published=content.published, updated=content.updated)
-    return NewItem(item_id, content.publisher, "<entry/>", repr(content).encode(), parsed, content.created)
+    digest = payload.digest(xml, content.publisher)
+    return NewItem(item_id, content.publisher, xml, digest, parsed, content.created)

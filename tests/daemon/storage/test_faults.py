@@ -60,7 +60,7 @@ def test_killed_in_a_write_nothing_is_half_done(tmp_path: Path) -> None:
 
 
 _TROUBLE = """
-import asyncio, itertools, os, resource, sys
+import asyncio, itertools, os, resource, subprocess, sys
 from pathlib import Path
 from pubkeep.clock import Clock
 from pubkeep.errors import PubkeepError
@@ -79,8 +79,12 @@ def begin():
         except OSError:
             pass
     else:
+        if trouble == "read-only":  # under open files only a disk with errors is, which SQLite says of none
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], check=True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 def end():
+    if trouble == "read-only":
+        subprocess.run(["umount", folder], check=True)
     ballast.unlink(missing_ok=True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 def items(name):
@@ -136,9 +140,13 @@ asyncio.run(main())
 """
 _FULL = "StorageFull: the database: the disk is full; make room, nothing that is held is lost"
 _ERROR = "Failed: the database: the disk reports an error; the system's log says more"
+_READ_ONLY = (
+    "ReadOnly: the database: it cannot be written; have its disk mounted for writing, and its folder and files owned "
+    "by who runs the daemon. All goes on by itself as soon as it can be written"
+)
 
 
-@pytest.mark.parametrize(("trouble", "words"), [("full", _FULL), ("error", _ERROR)])
+@pytest.mark.parametrize(("trouble", "words"), [("full", _FULL), ("error", _ERROR), ("read-only", _READ_ONLY)])
 def test_where_nothing_can_be_written_each_writer_is_told_reads_go_on_and_later_all_is_well(
     tmp_path: Path, trouble: str, words: str
 ) -> None:
@@ -155,17 +163,20 @@ def test_where_nothing_can_be_written_each_writer_is_told_reads_go_on_and_later_
 def test_a_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path; from pubkeep.clock import Clock;"
-        "from pubkeep.errors import Unavailable; from pubkeep.storage.store import Store\n"
-        "try: asyncio.run(Store.open(Path(sys.argv[1], 's', 'pubkeep.db'), Clock()))\n"
-        "except Unavailable as error: print(error)"
+        "from pubkeep.errors import ReadOnly; from pubkeep.storage.store import Store\n"
+        "async def there(): await (await Store.open(Path(sys.argv[1], sys.argv[2], 'pubkeep.db'), Clock())).close()\n"
+        "try: asyncio.run(there())\n"
+        "except ReadOnly as error: print(f'ReadOnly: {error}')"
     )
-    mount = f'mount -t tmpfs -o ro tmpfs {tmp_path} && exec {sys.executable} -c "$1" {tmp_path}'
+    run_in = f'{sys.executable} -c "$1" {tmp_path}'
+    mount = f"mount -t tmpfs tmpfs {tmp_path} && {run_in} there && mount -o remount,ro {tmp_path}"
+    mount += f" && {run_in} new && {run_in} there && mount -o remount,rw {tmp_path} && {run_in} there"
     root = [] if os.getuid() == 0 else ["sudo", "-n"]
 
     run = subprocess.run([*root, "unshare", "-m", "sh", "-c", mount, "sh", code], capture_output=True, text=True)
 
-    words = "the database: it cannot be opened for writing; check the folder's owner and permissions\n"
-    assert run.stdout == words, run.stderr
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == f"{_READ_ONLY}\n{_READ_ONLY}\n", run.stderr
 
 
 async def test_a_file_of_another_program_is_refused_untouched(tmp_path: Path) -> None:

@@ -214,12 +214,11 @@ async def test_an_index_has_a_number_of_its_own_whatever_the_clock_says(place: P
 
 DYING = """
 import asyncio, sys
-from pathlib import Path
 from tests.daemon.storage.conftest import opened
 from tests.daemon.storage.test_keys import BOTH
+from tests.fixtures.places import named
 async def main():
-    where = sys.argv[1]
-    store, node = await opened(where if "://" in where else Path(where), "event")
+    store, node = await opened(named(sys.argv[1]), "event")
     await store.declare(BOTH)
     await asyncio.sleep(20)
 asyncio.run(main())

@@ -62,7 +62,7 @@ def test_each_dictionary_reads_what_it_wrote() -> None:
 
     again = Payloads(dict(known))
 
-    assert [[again.xml(data) for data in part] for part in packed] == [[text(n) for n in range(500)]] * 3
+    assert [[again.unpack(data)[0] for data in part] for part in packed] == [[text(n) for n in range(500)]] * 3
     assert sum(map(len, packed[1])) < sum(map(len, packed[0])) / 1.5
 
 
@@ -131,14 +131,13 @@ async def test_payloads_with_nothing_to_learn_from_are_kept(store: Store, node: 
 
 DYING = """
 import asyncio, sys
-from pathlib import Path
 from pubkeep.clock import Clock
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY
 from tests.daemon.storage.test_payloads import items
+from tests.fixtures.places import named
 async def main():
-    where = sys.argv[1]
-    store = await Store.open(where if "://" in where else Path(where), Clock())
+    store = await Store.open(named(sys.argv[1]), Clock())
     (node,) = await store.nodes(KEY.account)
     await store.apply(node, items(0, 1000))
     await asyncio.sleep(20)

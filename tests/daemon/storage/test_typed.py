@@ -74,7 +74,7 @@ async def test_what_is_typed_is_searched_for_or_refused_and_all_is_as_before(
     plain = item("odd")
     for name, text in ODD.items():
         if name.startswith("64 kB") == long:
-            odd = replace(plain, digest=name.encode(), parsed=replace(plain.parsed, text=text))
+            odd = replace(item("odd", name), parsed=replace(plain.parsed, text=text))
             await store.apply(node, [item("plain", "spring onions"), odd])
 
             answers = [await found(store, query) for query in questions(text)]
