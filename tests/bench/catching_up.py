@@ -77,9 +77,10 @@ class Measured:
         """Others change it while we are away; from the new session on."""
         async with self._backend.away():
             await change()
-        return await self._cost(self._synced)
+        return await self._cost(self.synced)
 
-    async def _synced(self) -> None:
+    async def synced(self) -> None:
+        """Wait until it is, without a read."""
         async with asyncio.timeout(120):
             while self._backend.cache.explain(self._key)["state"] != "synced":
                 await asyncio.sleep(0.005)
@@ -124,7 +125,7 @@ async def component(prosody: Prosody) -> None:
         ):
             here = Measured(backend, proxy, JID)
             whole = await here.first()
-            await service.overwrite(here.knows_the_order)
+            await service.overwrite(here.knows_the_order, here.synced)
             again = await here.whole()
             if not number:
                 p50, p99, highest = ranked(whole.late)

@@ -34,7 +34,7 @@ class Place:
 
         Returns what was overwritten, the last one last.
         """
-        last = await self.service.overwrite(lambda: self.explain()["order"] != "unknown")
+        last = await self.service.overwrite(lambda: self.explain()["order"] != "unknown", self.synced)
         async with asyncio.timeout(60):
             while True:
                 await self.backend.synchronise(JID, NODE)
