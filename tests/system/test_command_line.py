@@ -27,9 +27,8 @@ class Shell:
 
     async def start(self, *words: str, stdin: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            PROGRAM, *words, env=self._environ, stdin=stdin, stdout=pipe, stderr=pipe
-        )
+        typed = ("env", "--default-signal=INT", PROGRAM, *words)  # who runs all this in the background ignores it
+        return await asyncio.create_subprocess_exec(*typed, env=self._environ, stdin=stdin, stdout=pipe, stderr=pipe)
 
     async def __call__(self, *words: str, typed: str = "") -> tuple[int, str, str]:
         """(exit status, standard output, standard error)"""
