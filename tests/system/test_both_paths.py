@@ -18,8 +18,8 @@ from pubkeep.questions import Answer, Freshness, ItemsRequest
 from tests.fixtures.author import Author
 from tests.fixtures.backend import Backend
 from tests.fixtures.component import JID, NODE, serving
-from tests.fixtures.every_server import MAKERS
-from tests.fixtures.servers import running
+from tests.fixtures.every_server import MAKERS, Servers
+from tests.fixtures.servers import Server
 from tests.system.conftest import SERVICE, entry
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -65,52 +65,51 @@ class Place:
 
 
 @asynccontextmanager
-async def real(kind: str) -> AsyncIterator[tuple[Backend, str]]:
+async def real(server: Server) -> AsyncIterator[tuple[Backend, str]]:
     """A node on a real server, with items that were written a second time."""
-    with running(MAKERS[kind]()) as server:
-        async with Author(server) as bob, Backend(server, settings=CacheSettings(fan_out=FAN_OUT)) as backend:
-            await bob.create(SERVICE, NODE, max_items="1000", access_model="open")
-            for n in range(NUMBER):
-                await bob.publish(SERVICE, NODE, f"i{n}", entry(n))
-            await bob.publish(SERVICE, NODE, VANISHED, entry(1001))
-            await bob.retract(SERVICE, NODE, VANISHED)
-            await backend.settled(SERVICE, NODE)
-            key, turn = backend.key(SERVICE, NODE), 1000
-            while turn == 1000 or (backend.cache.explain(key)["order"] == "unknown" and turn < 1010):
-                for item_id in OVERWRITTEN:
-                    await bob.publish(SERVICE, NODE, item_id, entry(turn))
-                    await backend.settled(SERVICE, NODE)
-                    await asyncio.sleep(2 * FAN_OUT)  # so long nothing else may be told
-                turn += 1
-            for node, ids in SMALL.items():
-                await bob.create(SERVICE, node, max_items="1000", access_model="open")
-                for item_id in ids:
-                    await bob.publish(SERVICE, node, item_id, entry(7))
-                await backend.cache.synchronise(backend.key(SERVICE, node))
-                await backend.settled(SERVICE, node)
-            yield backend, SERVICE
+    async with Author(server) as bob, Backend(server, settings=CacheSettings(fan_out=FAN_OUT)) as backend:
+        await bob.create(SERVICE, NODE, max_items="1000", access_model="open")
+        for n in range(NUMBER):
+            await bob.publish(SERVICE, NODE, f"i{n}", entry(n))
+        await bob.publish(SERVICE, NODE, VANISHED, entry(1001))
+        await bob.retract(SERVICE, NODE, VANISHED)
+        await backend.settled(SERVICE, NODE)
+        key, turn = backend.key(SERVICE, NODE), 1000
+        while turn == 1000 or (backend.cache.explain(key)["order"] == "unknown" and turn < 1010):
+            for item_id in OVERWRITTEN:
+                await bob.publish(SERVICE, NODE, item_id, entry(turn))
+                await backend.settled(SERVICE, NODE)
+                await asyncio.sleep(2 * FAN_OUT)  # so long nothing else may be told
+            turn += 1
+        for node, ids in SMALL.items():
+            await bob.create(SERVICE, node, max_items="1000", access_model="open")
+            for item_id in ids:
+                await bob.publish(SERVICE, node, item_id, entry(7))
+            await backend.cache.synchronise(backend.key(SERVICE, node))
+            await backend.settled(SERVICE, node)
+        yield backend, SERVICE
 
 
 @asynccontextmanager
-async def component(lie: str, number: int = NUMBER) -> AsyncIterator[tuple[Backend, str]]:
+async def component(server: Server, lie: str, number: int = NUMBER) -> AsyncIterator[tuple[Backend, str]]:
     """A node of a service that pages."""
-    with running(MAKERS["prosody"]()) as server:
-        async with serving(server, number, lie) as remote, Backend(server) as backend:
-            await backend.cache.synchronise(backend.key(JID, NODE))
-            await backend.settled(JID, NODE)
-            await remote.publish(VANISHED, "1001")
-            await remote.retract(VANISHED)
-            await backend.settled(JID, NODE)
-            yield backend, JID
+    async with serving(server, number, lie) as remote, Backend(server) as backend:
+        await backend.cache.synchronise(backend.key(JID, NODE))
+        await backend.settled(JID, NODE)
+        await remote.publish(VANISHED, "1001")
+        await remote.retract(VANISHED)
+        await backend.settled(JID, NODE)
+        yield backend, JID
 
 
 @pytest.fixture(scope="module", params=[*MAKERS, "opaque", "truncate"])
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Place]:
     """Each kind of service once for all tests; the loop runs while something is asked."""
     kind = request.param
-    with asyncio.Runner() as runner:
+    with servers.lend(kind if kind in MAKERS else "prosody") as server, asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        backend, service = runner.run(stack.enter_async_context(real(kind) if kind in MAKERS else component(kind)))
+        there = real(server) if kind in MAKERS else component(server, kind)
+        backend, service = runner.run(stack.enter_async_context(there))
         yield Place(kind, runner, backend, service)
         runner.run(stack.aclose())
 
@@ -213,10 +212,12 @@ def test_both_paths_give_the_same_answer_for_small_nodes(place: Place) -> None:
 
 @pytest.mark.parametrize("kind", ["opaque", "truncate"])
 @pytest.mark.parametrize("number", [0, 1])
-def test_both_paths_give_the_same_answer_of_a_component_with_hardly_any_items(kind: str, number: int) -> None:
+def test_both_paths_give_the_same_answer_of_a_component_with_hardly_any_items(
+    server: Server, kind: str, number: int
+) -> None:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        backend, service = runner.run(stack.enter_async_context(component(kind, number)))
+        backend, service = runner.run(stack.enter_async_context(component(server, kind, number)))
         place = Place(kind, runner, backend, service)
 
         for request in SOME.values():
