@@ -14,7 +14,7 @@ from tests.fixtures.every_server import on_every_server
 from tests.fixtures.servers import Server
 from tests.system.conftest import BLOG, World, entry, until
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus]
+pytestmark = pytest.mark.system
 BOB = "bob@localhost"
 
 

@@ -21,7 +21,7 @@ from tests.fixtures.servers import PASSWORD, Server
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_main_job import equal_to_service
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus, pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 IN_THE_STORE = ("save dictionary", "declare keys", "fill keys")
 """Transactions of the store alone: tests/daemon/storage dies at them, which takes a tenth of the time."""
 MOMENTS = int(os.environ.get("PUBKEEP_KILLS", "50"))

@@ -16,7 +16,7 @@ from tests.fixtures.servers import PASSWORD
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_main_job import equal_to_service
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus]
+pytestmark = pytest.mark.system
 
 
 async def synced_by_itself(world: World) -> bool:

@@ -13,7 +13,7 @@ from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import PASSWORD, Server
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus]
+pytestmark = pytest.mark.system
 
 
 async def equal_to_service(world: World, author: Author, account_jid: str = "alice@localhost") -> None:
@@ -27,6 +27,7 @@ async def equal_to_service(world: World, author: Author, account_jid: str = "ali
         assert ET.canonicalize(ours.xml, rewrite_prefixes=True) == theirs_text
 
 
+@pytest.mark.dbus
 async def test_the_first_read_comes_from_the_service_and_the_next_from_the_cache(world: World, blog: Author) -> None:
     alice = await world.add()
 
@@ -42,6 +43,7 @@ async def test_the_first_read_comes_from_the_service_and_the_next_from_the_cache
     await equal_to_service(world, blog)
 
 
+@pytest.mark.dbus
 async def test_both_paths_give_the_same_rows_for_the_same_request(world: World, blog: Author) -> None:
     alice = await world.add()
     await world.synced(alice)
@@ -171,6 +173,7 @@ async def test_a_node_that_we_make_anew_is_there_for_the_next_read(world: World)
     assert [item.id for item in (await world.synced(alice, node)).items] == ["new"]
 
 
+@pytest.mark.dbus
 async def test_a_payload_keeps_what_foreign_namespaces_say(world: World, blog: Author) -> None:
     alice = await world.add()
     xml = (
@@ -200,6 +203,7 @@ async def test_the_accounts_own_pep_works_with_an_empty_service(world: World) ->
     assert [i.id for i in (await alice.get_items("", BLOG)).items] == ["mine", "mine too"]
 
 
+@pytest.mark.dbus
 async def test_two_accounts_read_one_node_at_the_same_time(world: World, blog: Author) -> None:
     alice, bobs = await world.add("alice"), await world.add("bob")
 
@@ -236,6 +240,7 @@ async def test_an_analyser_finds_a_node_by_the_namespace_of_its_first_item(world
     assert [item.type for item in answer.items] == ["blog"]
 
 
+@pytest.mark.dbus
 async def test_synchronise_keeps_a_node_that_no_analyser_wants(world: World, bob: Author) -> None:
     alice = await world.add()
     await bob.create(SERVICE, "plain", access_model="open", max_items="50")
@@ -249,6 +254,7 @@ async def test_synchronise_keeps_a_node_that_no_analyser_wants(world: World, bob
     assert [item.id for item in (await world.pubkeep.search("n3")).items] == ["x3"]
 
 
+@pytest.mark.dbus
 async def test_a_job_for_a_missing_node_fails_with_a_named_error(world: World) -> None:
     alice = await world.add()
 
@@ -259,6 +265,7 @@ async def test_a_job_for_a_missing_node_fails_with_a_named_error(world: World) -
     assert error.value.leaf == "NotFound"
 
 
+@pytest.mark.dbus
 async def test_changes_are_told_by_a_signal_after_which_a_read_shows_them(world: World, blog: Author) -> None:
     alice = await world.add()
     await world.synced(alice)
@@ -277,6 +284,7 @@ async def test_changes_are_told_by_a_signal_after_which_a_read_shows_them(world:
     assert answer.meta["sequence"] >= change.sequence
 
 
+@pytest.mark.dbus
 async def test_search_is_a_live_view_with_since(world: World, blog: Author) -> None:
     alice = await world.add()
     await world.synced(alice)
@@ -349,6 +357,7 @@ async def test_quick_answers_at_once_and_max_age_asks_for_less_or_more(world: Wo
     assert (barrier.meta["source"], barrier.meta["stale"]) == ("cache", False)
 
 
+@pytest.mark.dbus
 async def test_removing_an_account_removes_what_is_held_for_it(world: World, blog: Author) -> None:
     alice = await world.add()
     await world.synced(alice)
@@ -423,6 +432,7 @@ async def _state(world: World, state: str) -> bool:
     return bool((await (await world.pubkeep.account()).refresh())["State"] == state)
 
 
+@pytest.mark.dbus
 async def test_a_wrong_password_is_permanent_and_shown(world: World) -> None:
     account = await world.pubkeep.add_account(
         "alice@localhost", password="wrong", host="127.0.0.1", port=world.server.port
@@ -490,6 +500,7 @@ async def test_a_server_that_accepts_and_resets_is_not_hammered(world: World, se
         assert proxy.connections < 10
 
 
+@pytest.mark.dbus
 async def test_after_a_restart_what_is_held_is_served_stale_before_the_network_is_back(
     world: World, blog: Author
 ) -> None:

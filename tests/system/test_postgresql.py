@@ -16,7 +16,7 @@ from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_command_line import Shell
 from tests.system.test_main_job import equal_to_service
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus]
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")

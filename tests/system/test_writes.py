@@ -9,7 +9,7 @@ from tests.fixtures.component import NODE, serving
 from tests.system.conftest import BLOG, SERVICE, World, entry, until
 from tests.system.test_paging import EXT
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus]
+pytestmark = pytest.mark.system
 PRIVATE: dict[str, bool | str | list[str]] = {
     "pubsub#access_model": "whitelist",
     "pubsub#max_items": "max",
@@ -52,6 +52,7 @@ async def test_writes_of_somebody_without_rights_are_not_allowed_and_change_noth
     assert len(await blog.items(SERVICE, BLOG)) == 20
 
 
+@pytest.mark.dbus
 async def test_a_configuration_is_changed_field_by_field(world: World) -> None:
     alice = await world.add()
     await alice.create_node(SERVICE, "mine", {"pubsub#title": "Old", "pubsub#max_items": "50"})
@@ -83,6 +84,7 @@ async def test_what_a_smaller_limit_trims_in_silence_is_not_served_any_more(worl
     assert [item.id for item in answer.items] == ["i17", "i18", "i19"]
 
 
+@pytest.mark.dbus
 async def test_a_publisher_is_made_and_unmade(world: World) -> None:
     alice, carol = await world.add(), await world.add("carol")
     await alice.create_node(SERVICE, "ours", {"pubsub#max_items": "50"})
@@ -100,6 +102,7 @@ async def test_a_publisher_is_made_and_unmade(world: World) -> None:
         await carol.publish(SERVICE, "ours", [entry(2)])
 
 
+@pytest.mark.dbus
 async def test_arguments_that_cannot_be_used_are_refused_by_name(world: World) -> None:
     alice = await world.add()
 
@@ -122,6 +125,7 @@ async def test_arguments_that_cannot_be_used_are_refused_by_name(world: World) -
             await missing
 
 
+@pytest.mark.dbus
 async def test_subscriptions_are_listed_for_a_node_and_for_a_service(world: World, blog: Author) -> None:
     alice = await world.add()
     await world.synced(alice)
@@ -136,6 +140,7 @@ async def test_subscriptions_are_listed_for_a_node_and_for_a_service(world: Worl
     assert await alice.subscriptions("") == []
 
 
+@pytest.mark.dbus
 async def test_a_service_and_its_nodes_are_discovered(world: World, blog: Author) -> None:
     alice = await world.add()
     await alice.create_node(SERVICE, "mine", {"pubsub#title": "Mine", "pubsub#description": "For all"})
@@ -166,6 +171,7 @@ async def test_a_node_that_shows_only_what_it_is_lists_nothing_and_says_why(worl
     assert found.info["refused"] == "closed at pubsub.localhost: access is not allowed"
 
 
+@pytest.mark.dbus
 async def test_publish_options_make_a_private_node_or_nothing(world: World) -> None:
     alice = await world.add()
 
