@@ -10,15 +10,16 @@ NEEDS  := tests/needs
 # dbus-fast is used where it is installed; PUBKEEP_DBUS=next or =fast forces one of the two libraries.
 TESTS  ?= tests
 PYTEST := $(BIN)/python -m pytest
-# Most tests wait for servers: two at a time, whole files, so that a file's server is started once.
-TWO    := -n 2 --dist loadfile
+# Most tests wait for servers: more at a time than a small machine has processors. Whole files, in the order of
+# tests/conftest.py.
+SOME   := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo run check test bench soak clean needs
 
 help:
 	@echo "make demo    the main job on a private bus and a private Prosody (ONCE=1: end by itself)"
 	@echo "make run     the daemon on your own bus, with your own data"
-	@echo "make test    all tests, on both D-Bus libraries"
+	@echo "make test    all tests; those that need a D-Bus library on both of them"
 	@echo "make check   format, lint, types, layers, interfaces, fast tests"
 	@echo "make bench   timings, as ratios within one run (N=1000000: items in the store)"
 	@echo "make soak    more simulated histories (N=1000), more kills, more readers"
@@ -49,7 +50,7 @@ run: setup
 # -- checks ---------------------------------------------------------------------------------------
 
 check: lint
-	$(PYTEST) -q $(TWO) -m 'not slow and not system'
+	$(PYTEST) -q $(SOME) -m 'not slow and not system'
 
 .PHONY: lint
 lint: setup needs
@@ -59,8 +60,8 @@ lint: setup needs
 	$(BIN)/lint-imports
 
 test: lint
-	PUBKEEP_DBUS=fast $(PYTEST) $(TWO) $(TESTS)
-	PUBKEEP_DBUS=next $(PYTEST) $(TWO) tests/bridge tests/system -m '(dbus or not system) and not slow'
+	PUBKEEP_DBUS=fast $(PYTEST) $(SOME) $(TESTS)
+	PUBKEEP_DBUS=next $(PYTEST) $(SOME) tests/bridge tests/system -m '(dbus or not system) and not slow'
 
 bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench
