@@ -28,7 +28,7 @@ class Overview(Part):
 
     async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """Items of these accounts that match (DBUS-API, Search)."""
-        result = await self._healer.reading(lambda: self._store.search(request, accounts))
+        result = self._shown(await self._healer.reading(lambda: self._store.search(request, accounts)))
         nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
         states = [self._known.state(node) for node in nodes]
         return replace(
@@ -68,7 +68,7 @@ class Overview(Part):
         request = replace(request, limit=EXPORTED)
         while True:
             try:
-                page = await self._store.search(request, accounts)
+                page = self._shown(await self._store.search(request, accounts))
             except DamagedItem as error:  # nothing in the stream could say that one is missing
                 await self._healer.heal(error)
                 raise
@@ -91,6 +91,13 @@ class Overview(Part):
             total += self._known.counts(account)
             total += Counter(f"nodes_{self._known.state(node)}" for node in self._known.nodes(account))
         return dict(sorted(total.items()))
+
+    def _shown(self, result: SearchResult) -> SearchResult:
+        """Without what was refused meanwhile."""
+        items = tuple(row for row in result.items if self._readable(NodeKey(row.account, row.service, row.node)))
+        refused = len(result.items) - len(items)
+        count = None if result.count is None else result.count - refused
+        return replace(result, items=items, count=count) if refused else result
 
     def _readable(self, key: NodeKey) -> bool:
         """Whether nobody was refused it; the store hides it when that is committed."""
