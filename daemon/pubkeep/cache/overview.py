@@ -44,12 +44,11 @@ class Overview(Part):
         self, uris: Sequence[str], accounts: Sequence[str], form: Format, *, extra: bool
     ) -> tuple[list[ItemRow], list[str]]:
         """The items held, and the URIs of those that are not (or that are of nobody's account here)."""
-        parsed = [parse_item_uri(uri) for uri in uris]
-        visible = [index for index, (key, _) in enumerate(parsed) if key.account in accounts and self._readable(key)]
-        asked = [parsed[i] for i in visible]
-        rows, missing = await self._healer.reading(lambda: self._store.lookup(asked, format=form, extra=extra))
-        absent = {visible[index] for index in missing} | set(range(len(uris))).difference(visible)
-        return rows, [uri for index, uri in enumerate(uris) if index in absent]
+        asked = [each for each in map(parse_item_uri, uris) if each[0].account in accounts]
+        rows, _ = await self._healer.reading(lambda: self._store.lookup(asked, format=form, extra=extra))
+        shown = [row for row in rows if self._readable(row)]
+        there = {row.uri for row in shown}
+        return shown, [uri for uri in uris if uri not in there]
 
     def get_nodes(self, where: NodeFilter, accounts: Sequence[str]) -> list[tuple[NodeRecord, NodeState]]:
         """The nodes that are kept, with their state at this moment."""
@@ -94,14 +93,14 @@ class Overview(Part):
 
     def _shown(self, result: SearchResult) -> SearchResult:
         """Without what was refused meanwhile."""
-        items = tuple(row for row in result.items if self._readable(NodeKey(row.account, row.service, row.node)))
+        items = tuple(row for row in result.items if self._readable(row))
         refused = len(result.items) - len(items)
         count = None if result.count is None else result.count - refused
         return replace(result, items=items, count=count) if refused else result
 
-    def _readable(self, key: NodeKey) -> bool:
-        """Whether nobody was refused it; the store hides it when that is committed."""
-        node = self._known.node(key)
+    def _readable(self, row: ItemRow) -> bool:
+        """Whether nobody was refused its node; the store hides it when that is committed."""
+        node = self._known.node(NodeKey(row.account, row.service, row.node))
         return node is None or not node.hidden
 
     def _in_scope(self, request: SearchRequest, accounts: Sequence[str]) -> list[Node]:

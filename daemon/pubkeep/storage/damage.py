@@ -41,8 +41,6 @@ HEAD_BYTES = 1 << 18
 SHOWN = 5
 """Signs of damage in the log."""
 _TIME = "%Y%m%dT%H%M%SZ"
-
-
 MANY = 5000
 """Items that take a second to be looked through: of more of them it is told how far that is."""
 CHANGED = "the database was changed by somebody else, and is looked through"
@@ -141,9 +139,7 @@ def look_through(raw: sqlite3.Connection, path: Path, as_left: Left, report: Rep
 
         def turn(done: int, total: int) -> None:
             if total > MANY:
-                report.far(
-                    done, total, "items", part="the database was changed by somebody else, and is looked through"
-                )
+                report.far(done, total, "items", part=CHANGED)
 
         with closing(sqlite3.connect(path, isolation_level=None)) as own, stoppable(own, report.stopping):
             problems = check(own, turn).problems

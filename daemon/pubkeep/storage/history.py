@@ -19,7 +19,7 @@ from pubkeep.slices import Slices
 from pubkeep.storage import tables
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.engines import Fetcher, Readers
-from pubkeep.storage.nodes import VERSION, KnownNode, NodeMemory
+from pubkeep.storage.nodes import LAST, VERSION, KnownNode, NodeMemory
 from pubkeep.uri import item_uri, parse_item_uri
 
 AT_ONCE = 1000
@@ -31,7 +31,7 @@ DROPPED = 2000
 _Change, _Gap = tables.ChangeRow, tables.GapRow
 
 _NOW = f"""
-SELECT (SELECT max(sequence) FROM item), (SELECT max(sequence) FROM change),
+SELECT {LAST},
        (SELECT sequence FROM change WHERE node = 0),
        EXISTS (SELECT 1 FROM gap WHERE after < :since AND first > :since),
        {VERSION}

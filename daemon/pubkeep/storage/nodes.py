@@ -22,6 +22,8 @@ from pubkeep.storage.writing import HIDDEN
 
 VERSION = "(SELECT max(sequence) FROM change WHERE item_id = '')"
 """Their version, in the snapshot of a question."""
+LAST = "(SELECT max(sequence) FROM item) AS items, (SELECT max(sequence) FROM change) AS others"
+"""The last number is the greater one of these; an item there need not be."""
 MANY_NODES = 50
 """More of them are looked at one by one, not looked up by their marks."""
 SCOPES = 16

@@ -21,7 +21,7 @@ from pubkeep.storage.dialect import Dialect
 from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keys import Key, Keys
 from pubkeep.storage.leading import Lead, lead
-from pubkeep.storage.nodes import VERSION, Scope
+from pubkeep.storage.nodes import LAST, VERSION, Scope
 from pubkeep.storage.payloads import Payloads
 from pubkeep.storage.plan import Plan, plan
 from pubkeep.storage.sorting import TOP, Order, Place, Sortable
@@ -90,8 +90,10 @@ class Walk:
         Returns:
             (the last number, the version of the nodes, the rows), in one snapshot.
         """
+        if not (self.plan.exact and self.scope.alike and self.scope.left):
+            return None
         led = await self._lead()
-        if not (led.exact and self.scope.alike and self.scope.left):
+        if not led.exact:
             return None
         rows = self._led(led, select_rows(form, led.tables, texts=texts), newest=newest)
         sql = f"SELECT now.*, found.* FROM ({_NOW}) AS now LEFT JOIN ({rows}) AS found ON TRUE"  # noqa: S608 (constants only)
@@ -291,6 +293,4 @@ def select_rows(form: Format, tables: str = "item", *, texts: bool = False) -> s
     )
 
 
-_NOW = f"""
-SELECT (SELECT max(sequence) FROM item) AS items, (SELECT max(sequence) FROM change) AS others, {VERSION} AS nodes
-"""  # noqa: S608 (constants only)
+_NOW = f"SELECT {LAST}, {VERSION} AS nodes"

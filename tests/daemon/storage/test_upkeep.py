@@ -18,6 +18,7 @@ import pytest
 from pubkeep.clock import Clock
 from pubkeep.model import NodeRecord, NodeState
 from pubkeep.query.declared import Declared
+from pubkeep.storage.sqlite import PAGE_SIZE
 from pubkeep.storage.store import Store
 from pubkeep.storage.upkeep_of import upkeep_of
 from pubkeep.upkeep import Upkeep
@@ -135,8 +136,8 @@ async def test_a_damaged_page_is_found(place: Place) -> None:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'payload'").fetchone()
     with place.path.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(os.urandom(4096))
+        file.seek((page - 1) * PAGE_SIZE)
+        file.write(os.urandom(PAGE_SIZE))
 
     found = await place.upkeep.check(place.progress)
 
