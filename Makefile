@@ -14,6 +14,9 @@ PYTEST := $(BIN)/python -m pytest
 # tests/conftest.py.
 SOME   := -n 4 --dist loadfile --no-loadscope-reorder
 
+# Images of containers like to set it. Then each of a thousand processes would compile the whole program.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo run check test bench soak clean needs
 
 help:
