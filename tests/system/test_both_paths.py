@@ -18,7 +18,7 @@ from pubkeep.questions import Answer, Freshness, ItemsRequest
 from tests.fixtures.author import Author
 from tests.fixtures.backend import Backend
 from tests.fixtures.component import JID, NODE, serving
-from tests.fixtures.every_server import MAKERS, Servers
+from tests.fixtures.every_server import MAKERS, Lender
 from tests.fixtures.servers import Server
 from tests.system.conftest import SERVICE, entry
 
@@ -103,10 +103,10 @@ async def component(server: Server, lie: str, number: int = NUMBER) -> AsyncIter
 
 
 @pytest.fixture(scope="module", params=[*MAKERS, "opaque", "truncate"])
-def place(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, lender: Lender) -> Iterator[Place]:
     """Each kind of service once for all tests; the loop runs while something is asked."""
     kind = request.param
-    with servers.lend(kind if kind in MAKERS else "prosody") as server, asyncio.Runner() as runner:
+    with lender.lend(kind if kind in MAKERS else "prosody") as server, asyncio.Runner() as runner:
         stack = AsyncExitStack()
         there = real(server) if kind in MAKERS else component(server, kind)
         backend, service = runner.run(stack.enter_async_context(there))

@@ -21,7 +21,7 @@ from pubkeep.model import Policy
 from pubkeep.questions import ItemsRequest
 from tests.fixtures.author import Author
 from tests.fixtures.backend import Backend
-from tests.fixtures.every_server import MAKERS, Servers
+from tests.fixtures.every_server import MAKERS, Lender
 from tests.fixtures.life import ALL, IDS, Life, Reader
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import Server
@@ -157,8 +157,8 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_answers_are_true_whatever_happens_at_the_service(kind: str, servers: Servers, runner: asyncio.Runner) -> None:
-    with servers.lend(kind) as server:
+def test_answers_are_true_whatever_happens_at_the_service(kind: str, lender: Lender, runner: asyncio.Runner) -> None:
+    with lender.lend(kind) as server:
         stack, failures = AsyncExitStack(), list[Exception]()
         writers, readers = runner.run(stack.enter_async_context(company(server)))
         chosen = settings(
