@@ -118,7 +118,7 @@ async def test_killed_at_a_transaction_it_comes_back_whole(crashing: World, blog
 
 
 async def test_killed_at_any_moment_it_comes_back_whole(crashing: World, blog: Author) -> None:
-    world, chance = crashing, random.Random(7)
+    world, chance, started = crashing, random.Random(7), asyncio.Event()
     await world.start()
     await world.synced(await login(world))
 
@@ -130,6 +130,8 @@ async def test_killed_at_any_moment_it_comes_back_whole(crashing: World, blog: A
             if chance.random() < 0.2:
                 found = await blog.items(SERVICE, BLOG)
                 await blog.retract(SERVICE, BLOG, chance.choice(found)[0])
+            if not started.is_set():
+                await asyncio.sleep(0.1)  # the processor is for the start
 
     async def read() -> None:
         while True:
@@ -140,8 +142,10 @@ async def test_killed_at_any_moment_it_comes_back_whole(crashing: World, blog: A
 
     busy = [asyncio.create_task(write()), asyncio.create_task(read())]
     for _ in range(MOMENTS):
+        started.set()
         await asyncio.sleep(chance.random() * 0.4)
         world.daemon.kill()
+        started.clear()
         check_database(world.daemon.database)
         await world.start()
         account = (await until(world.pubkeep.accounts))[0]
