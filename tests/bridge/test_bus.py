@@ -130,6 +130,23 @@ async def test_a_call_is_answered(server: Server, client: Bus) -> None:
     assert await call(client, "Echo", "s", "émoji 😀") == ["émoji 😀"]
 
 
+async def test_a_call_that_comes_the_moment_when_all_ends_is_answered_too(server: Server, client: Bus) -> None:
+    take, ends = server.bus.on_call, list[asyncio.Task[None]]()
+    assert take is not None
+
+    def end_and_take(came: Call) -> None:
+        ends.append(asyncio.create_task(server.objects.close("it goes")))  # before the call is begun
+        take(came)
+
+    server.bus.on_call = end_and_take
+    async with asyncio.timeout(10):
+        assert await error_of(client, "Echo", "s", "x") == ("im.pubkeep.Pubkeep1.Error.NotReady", "it goes")
+
+    await ends[0]
+    server.bus.on_call = take
+    assert await call(client, "Echo", "s", "y") == ["y"]
+
+
 async def test_each_mistake_has_its_standard_error(server: Server, client: Bus) -> None:
     standard = "org.freedesktop.DBus.Error."
 

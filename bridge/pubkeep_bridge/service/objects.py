@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from pubkeep.errors import InvalidArgs, LimitExceeded, PubkeepError
@@ -161,7 +162,14 @@ class Objects:
         self._working[call.sender] = working + 1
         task = asyncio.get_running_loop().create_task(self._serve(call))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._served, call))
+
+    def _served(self, call: Call, task: asyncio.Task[None]) -> None:
+        """A call is done with. (One that was ended before its first step had no chance to say so itself.)"""
+        self._tasks.discard(task)
+        if task.cancelled():
+            self._bus.reply_error(call, "im.pubkeep.Pubkeep1.Error.NotReady", self._farewell)
+        self._finished(call.sender)
 
     def _finished(self, sender: str) -> None:
         self._working[sender] -= 1
@@ -174,7 +182,7 @@ class Objects:
             self._take(call)
 
     async def _serve(self, call: Call) -> None:
-        """Answer one call, whatever happens."""
+        """Answer one call, whatever happens but that it is cancelled."""
         try:
             signature, result = await self._dispatch(call)
             self._bus.reply(call, signature, result)
@@ -182,14 +190,10 @@ class Objects:
             self._bus.reply_error(call, name_of(error), str(error))
         except DBusError as error:
             self._bus.reply_error(call, error.name, str(error))
-        except asyncio.CancelledError:
-            self._bus.reply_error(call, "im.pubkeep.Pubkeep1.Error.NotReady", self._farewell)
         except Exception:
             log.exception("%s.%s failed", call.interface, call.member)
             words = f"{call.member}: a fault of the daemon; its log says more"
             self._bus.reply_error(call, "im.pubkeep.Pubkeep1.Error.Failed", words)
-        finally:
-            self._finished(call.sender)
 
     async def _dispatch(self, call: Call) -> tuple[str, Sequence[Any]]:
         served = self._objects.get(call.path)
