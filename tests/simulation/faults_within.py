@@ -40,9 +40,7 @@ async def wall_clock_set(world: "World", network: Network, service: str) -> None
 
 
 async def restarted(world: "World", network: Network, service: str) -> None:
-    async with world.restarting:
-        await world.daemon.stop()
-        await world.daemon.start()
+    await world.restart()
 
 
 async def killed(world: "World", network: Network, service: str) -> None:
@@ -53,8 +51,8 @@ async def killed(world: "World", network: Network, service: str) -> None:
 async def restored_from_a_backup(world: "World", network: Network, service: str) -> None:
     copy, joined = copied(world.daemon.disk.raw), {key: sight.joined for key, sight in world.sights.items()}
     await asyncio.sleep(world.chance.uniform(1, 10))
-    async with world.restarting:
-        await world.daemon.stop()
+
+    def put_back() -> None:
         world.daemon.disk.restore(copy)
         # a clock that is set back at the same time would give numbers of the lost file again
         world.clock.shifted = world.most_shifted = max(world.clock.shifted, world.most_shifted)
@@ -64,7 +62,8 @@ async def restored_from_a_backup(world: "World", network: Network, service: str)
             sight.sequence, sight.gone, sight.joined = 0, 0, joined[key]
         for each in world.networks.values():
             each.refused_at.clear()
-        await world.daemon.start()
+
+    await world.restart(put_back)
     await world.users.decide_again()
 
 
@@ -156,7 +155,7 @@ async def analysers_changed(world: "World", network: Network, service: str) -> N
         world.cells.happened("analysers changed", key)
     for analysers in (world.chance.choice(OTHERS), (ANALYSER,)):
         world.daemon.analysers = analysers
-        await restarted(world, network, service)
+        await world.restart()
         await asyncio.sleep(world.chance.uniform(1, 8))
 
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from pubkeep.cache.cache import Cache
@@ -177,10 +177,32 @@ class World:
         while True:
             await self.disk.killed.wait()
             async with self.restarting:
-                self.disk.killed.clear()
-                self.say("killed")
-                await self.daemon.kill()
-                await self.daemon.start()
+                if self.disk.killed.is_set():
+                    await self._kill()
+                    await self.daemon.start()
+
+    async def _kill(self) -> None:
+        self.disk.killed.clear()
+        self.say("killed")
+        await self.daemon.kill()
+
+    async def restart(self, between: Callable[[], None] = lambda: None) -> None:
+        """Stop the process in order and start it anew. One that is killed while it starts is the watchman's."""
+        async with self.restarting:
+            if not await self._survives(self.daemon.stop()):
+                await self._kill()
+            between()
+            await self._survives(self.daemon.start())
+
+    async def _survives(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Whether the process was not killed meanwhile: then nothing in it ever ends."""
+        works = self.daemon.user(work), self.daemon.user(self.disk.killed.wait())
+        await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+        if works[0].done():
+            works[0].result()
+        for each in works:
+            each.cancel()
+        return not self.disk.killed.is_set()
 
     def _look(self) -> None:
         if self.disk.ledger.wrong:
