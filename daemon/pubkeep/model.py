@@ -282,6 +282,10 @@ class NodeState(StrEnum):
     GONE = "gone"
 
 
+HIDDEN = (NodeState.DENIED, NodeState.GONE)
+"""States whose items nobody is shown."""
+
+
 class Copy(StrEnum):
     """How much of the node is held."""
 

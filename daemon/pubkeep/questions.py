@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What frontends ask, and what they are answered: frozen values, as model.py."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +79,7 @@ class SearchResult:
 
     `unfinished`: it took too long; these are the first of the items, and the cursor goes on with the search.
     `indexing`: words of older items are still being indexed, so that a text may not be found in them.
+    `nodes` are all that the question concerned, whether they have anything that matches or not; not on the wire.
     """
 
     items: tuple[ItemRow, ...]
@@ -88,6 +90,7 @@ class SearchResult:
     reset: bool = False
     unfinished: bool = False
     indexing: bool = False
+    nodes: Sequence[NodeKey] = ()
     incomplete: int = 0
     stale: int = 0
 

@@ -61,12 +61,12 @@ async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
 async def _pages(pubkeep: Pubkeep, arguments: argparse.Namespace) -> AsyncGenerator[SearchAnswer, None]:
     """One page after the other, until there are enough or no more.
 
-    Several pages are of several moments, and so their `sequence` is that of the first one. Where they are all that
+    Several pages are of several moments, and so their `sequence` is the smallest of theirs. Where they are all that
     there is, what changed meanwhile follows, until all is of one moment: then somebody may keep it.
     """
     asked, cursor, since = query(arguments), arguments.cursor, arguments.since
     left = sys.maxsize if arguments.all else arguments.limit or (sys.maxsize if arguments.paged else SHOWN)
-    first = 0
+    first: int | None = None
     while True:
         page = await pubkeep.search(
             asked,
@@ -77,12 +77,13 @@ async def _pages(pubkeep: Pubkeep, arguments: argparse.Namespace) -> AsyncGenera
             format="json" if arguments.json else "none",
             extra=True,
         )
-        first, last = first or page.sequence, page.sequence
+        last = page.sequence
+        first = last if first is None else min(first, last)
         yield replace(page, meta={**page.meta, "sequence": first})
         left -= len(page.items)
         cursor, since = page.cursor, None
         if cursor is None and last != first:
-            first, since = 0, first
+            first, since = None, first
         elif not (left > 0 and cursor):
             return
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import sys
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -60,10 +61,10 @@ async def _writer(descriptor: int) -> asyncio.StreamWriter:
 
 
 async def _pour(pages: AsyncGenerator[SearchResult, None], writer: asyncio.StreamWriter) -> None:
-    count, sequence = 0, 0
+    count, sequence = 0, sys.maxsize
     try:
         async for page in pages:
-            sequence = sequence or page.sequence  # of the first page: who asks for changes since then misses nothing
+            sequence = min(sequence, page.sequence)  # who asks for changes since then misses nothing
             for row in page.items:
                 writer.write(line(row))
                 count += 1

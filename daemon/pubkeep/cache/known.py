@@ -18,7 +18,7 @@ from pubkeep.cache.settle import Settle
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import UnknownObject
-from pubkeep.model import Applied, Copy, NodeKey, NodeRecord, NodeState, Policy
+from pubkeep.model import HIDDEN, Applied, Copy, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.questions import ItemsRequest, Page
 
 DROPPED = "events_dropped_"
@@ -131,7 +131,7 @@ class Node:
     @property
     def hidden(self) -> bool:
         """Rows of denied and gone nodes are served by nobody."""
-        return self.record.state in (NodeState.DENIED, NodeState.GONE)
+        return self.record.state in HIDDEN
 
     def unended(self) -> Valid:
         """What tells whether the node has neither gone nor been refused since now."""
@@ -355,7 +355,7 @@ class Known:
 
     def _too_old(self, node: Node, proof: Proof, now: float) -> bool:
         """A proof grows old where changes of some kind may be kept to itself by the service."""
-        return bool(node.untold) and now - proof.verified_at > self.max_age(node)
+        return now - proof.verified_at > self.max_age(node) and bool(node.untold)
 
     def doubts(self, node: Node, ids: tuple[str, ...] | None, now: float) -> str:
         """Why the copy cannot be vouched for now, for an answer about these ids (None: the list).

@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from pubkeep.cache.chosen import matches, type_of
+from pubkeep.cache.chosen import matches
 from pubkeep.cache.healing import Healer
-from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import DamagedItem
 from pubkeep.model import ItemRow, NodeKey, NodeRecord, NodeState
-from pubkeep.query.scope import NOTHING, of_node
 from pubkeep.questions import ChangesRequest, ChangesResult, Format, NodeFilter, SearchRequest, SearchResult
+from pubkeep.slices import Slices
 from pubkeep.uri import parse_item_uri
 
+AT_ONCE = 200
+"""Nodes whose states are looked at before others may have their turn."""
+_STALE = (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING)
 EXPORTED = 200
 """Items in a page of an export."""
 
@@ -28,17 +30,21 @@ class Overview(Part):
 
     async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """Items of these accounts that match (DBUS-API, Search)."""
-        result = self._shown(await self._healer.reading(lambda: self._store.search(request, accounts)))
-        nodes = [node for node in self._in_scope(request, accounts) if not node.hidden]
-        states = [self._known.state(node) for node in nodes]
-        return replace(
-            result,
-            incomplete=sum(state is not NodeState.SYNCED for state in states),
-            stale=sum(
-                state in (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING) and node.record.items > 0
-                for state, node in zip(states, nodes, strict=True)
-            ),
-        )
+        result = self._shown(await self._healer.reading(lambda: self._store.search(request, accounts)), request)
+        incomplete, stale = await self._doubtful(result.nodes)
+        return replace(result, incomplete=incomplete, stale=stale)
+
+    async def _doubtful(self, keys: Sequence[NodeKey]) -> tuple[int, int]:
+        """How many of these nodes are not synced, and how many of those show what may be old."""
+        incomplete = stale = 0
+        slices = Slices()
+        for start in range(0, len(keys), AT_ONCE):
+            for node in map(self._known.node, keys[start : start + AT_ONCE]):
+                if node is not None and not node.hidden and (state := self._known.state(node)) is not NodeState.SYNCED:
+                    incomplete += 1
+                    stale += state in _STALE and node.record.items > 0
+            await slices.pause()
+        return incomplete, stale
 
     async def lookup(
         self, uris: Sequence[str], accounts: Sequence[str], form: Format, *, extra: bool
@@ -67,7 +73,7 @@ class Overview(Part):
         request = replace(request, limit=EXPORTED)
         while True:
             try:
-                page = self._shown(await self._store.search(request, accounts))
+                page = self._shown(await self._store.search(request, accounts), request)
             except DamagedItem as error:  # nothing in the stream could say that one is missing
                 await self._healer.heal(error)
                 raise
@@ -81,7 +87,13 @@ class Overview(Part):
         if request.where.state or request.where.analyser:
             kept = self.get_nodes(replace(request.where, since=0), accounts)
             request = replace(request, among=frozenset(record.key for record, _ in kept))
-        return await self._store.changes(request, accounts)
+        result = await self._store.changes(request, accounts)
+        for at, change in enumerate(result.changes):
+            if change.kind in ("published", "parsed") and self._hidden(change.node):
+                # its refusal is not stored yet (see _shown): no lookup shows the item, nothing may say that it is back
+                behind = result.changes[at - 1].sequence if at else request.since
+                return ChangesResult(result.changes[:at], behind, more=False)
+        return result
 
     def statistics(self, accounts: Sequence[str]) -> dict[str, int]:
         """What happened to these accounts since the start, and how many of their nodes are in which state."""
@@ -91,21 +103,22 @@ class Overview(Part):
             total += Counter(f"nodes_{self._known.state(node)}" for node in self._known.nodes(account))
         return dict(sorted(total.items()))
 
-    def _shown(self, result: SearchResult) -> SearchResult:
-        """Without what was refused meanwhile."""
+    def _shown(self, result: SearchResult, request: SearchRequest) -> SearchResult:
+        """Without what was refused meanwhile.
+
+        That is not stored yet, and perhaps never will be: then nothing says that the items are back when access is. So
+        the answer's number is one from before them, and who goes on from there is told of them when they are shown.
+        """
         items = tuple(row for row in result.items if self._readable(row))
-        refused = len(result.items) - len(items)
+        if not (refused := len(result.items) - len(items)):
+            return result
         count = None if result.count is None else result.count - refused
-        return replace(result, items=items, count=count) if refused else result
+        return replace(result, items=items, count=count, sequence=request.since or 0)
 
     def _readable(self, row: ItemRow) -> bool:
-        """Whether nobody was refused its node; the store hides it when that is committed."""
-        node = self._known.node(NodeKey(row.account, row.service, row.node))
-        return node is None or not node.hidden
+        return not self._hidden(NodeKey(row.account, row.service, row.node))
 
-    def _in_scope(self, request: SearchRequest, accounts: Sequence[str]) -> list[Node]:
-        return [
-            node
-            for node in self._known.nodes()
-            if node.key.account in accounts and of_node(request.query, node.key, type_of(node)) != NOTHING
-        ]
+    def _hidden(self, key: NodeKey) -> bool:
+        """Whether its rows may not be shown; the store hides them when that is committed."""
+        node = self._known.node(key)
+        return node is not None and node.hidden

@@ -6,6 +6,7 @@ read. What a service was believed to tell and kept to itself once is untold for 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pubkeep.model import FieldValue, NodeKey
 
@@ -55,8 +56,14 @@ def keeps(configuration: Mapping[str, FieldValue]) -> int:
 
 def untold(key: NodeKey, promised: frozenset[str], revoked: frozenset[str]) -> tuple[str, ...]:
     """The kinds that may happen without our being told."""
-    own = frozenset(("transit",)) if key.is_own_pep else frozenset[str]()
-    return tuple(kind for kind in KINDS if kind not in (promised | own) - revoked)
+    return _untold(promised, revoked, own=key.is_own_pep)
+
+
+@lru_cache(512)
+def _untold(promised: frozenset[str], revoked: frozenset[str], *, own: bool) -> tuple[str, ...]:
+    """Of a thousand nodes at each search, and there are few such sets."""
+    told_here = frozenset(("transit",)) if own else frozenset[str]()
+    return tuple(kind for kind in KINDS if kind not in (promised | told_here) - revoked)
 
 
 def dynamic(metadata: Mapping[str, str]) -> bool:

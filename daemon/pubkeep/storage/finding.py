@@ -140,6 +140,7 @@ class Finding:
             reset=request.since is not None,
             unfinished=bool(walk.unfinished) and not more,
             indexing=indexing and bool(walk.plan.wanted or walk.plan.unwanted),
+            nodes=walk.scope.concerned,
         )
 
     async def lookup(
@@ -205,7 +206,8 @@ class Finding:
         removed = [item_uri(item.candidate.node, item.candidate.id) for item, matching in changed if not matching]
         removed += gone
         there = {row.uri for row in items}
-        return SearchResult(items, tuple(uri for uri in dict.fromkeys(removed) if uri not in there), sequence)
+        removed = [uri for uri in dict.fromkeys(removed) if uri not in there]
+        return SearchResult(items, tuple(removed), sequence, nodes=walk.scope.concerned)
 
     async def _fitting(self, rows: Sequence[Sequence[Any]], walk: Walk, request: SearchRequest) -> tuple[ItemRow, ...]:
         """As many of the rows as there is room for, one at least; no more of them are made."""

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pubkeep.model import NodeKey, NodeState
+from pubkeep.model import HIDDEN, NodeKey, NodeState
 from pubkeep.query.conditions import All, Condition
 from pubkeep.query.scope import NOTHING, asks_node, of_node
 from pubkeep.slices import Slices
 from pubkeep.storage.dialect import Dialect, Expression
 from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.marks import of_node as mark_of_node
-from pubkeep.storage.writing import HIDDEN
 
 VERSION = "(SELECT max(sequence) FROM change WHERE item_id = '')"
 """Their version, in the snapshot of a question."""
@@ -65,6 +64,8 @@ class Scope:
     """number -> what is left of the query for its items."""
     others: list[int] = field(default_factory=list)
     """Numbers of the nodes that are not among them."""
+    concerned: list[NodeKey] = field(default_factory=list)
+    """Those that are shown, and those that would be if nobody had hidden them."""
     items: int = 0
     """So many they have, about."""
     turned: int = 0
@@ -131,6 +132,7 @@ class Nodes:
                 left = of_node(query, node.key, node.type) if each_its_own or not different else different[0]
             if left != NOTHING:
                 scope.turned = max(scope.turned, node.turned)
+                scope.concerned.append(node.key)
             if left == NOTHING or node.hidden:
                 scope.others.append(number)
                 continue

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from pubkeep.errors import Conflict
-from pubkeep.model import Applied, NewItem, NodeRecord, NodeState
+from pubkeep.model import HIDDEN, Applied, NewItem, NodeRecord, NodeState
 from pubkeep.storage import indexing, keys, tables
 from pubkeep.storage.compiled import many
 from pubkeep.storage.counter import Counter
@@ -33,8 +33,6 @@ def _table(mapped: type[tables.Base]) -> Table:
 Item, Payload, Change, Node = (
     _table(mapped) for mapped in (tables.ItemRow, tables.PayloadRow, tables.ChangeRow, tables.NodeRow)
 )
-HIDDEN = (NodeState.DENIED, NodeState.GONE)
-"""States whose items nobody is shown."""
 AT_ONCE = 500
 """Ids in one statement."""
 EARLIEST, DAY = 631_152_000, 86_400
