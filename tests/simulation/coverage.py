@@ -35,7 +35,14 @@ REQUIRED = (
     *(f"reader {what}" for what in ("NotFound", "NotAllowed", "NotSupported", "Unavailable", "TimedOut")),
     *(f"signal {what}" for what in ("items", "state", "deleted", "purged", "configured")),
     *("write confirmed", "write without answer", "write NotFound", "write NotAllowed", "write Unavailable"),
-    *("answer lost", "answer too late", "search compared", "parser raises", "parser gives rubbish"),
+    *(
+        "answer lost",
+        "answer too late",
+        "search compared",
+        "doubtful nodes remembered",
+        "parser raises",
+        "parser gives rubbish",
+    ),
 )
 FLOORS: Mapping[str, tuple[str, str, float]] = {
     "reads near a change": ("reads near a change", "reads", 0.30),

@@ -38,6 +38,8 @@ class Users:
         self.mirror: dict[str, str] = {}
         """URI -> title, as Search(since) tells."""
         self.since: int | None = None
+        self._searched: Sequence[NodeKey] = ()
+        """The nodes that the last search concerned."""
         self._decided: dict[NodeKey, Policy] = {}
 
     # -- reading ---------------------------------------------------------------------------------
@@ -290,6 +292,7 @@ class Users:
             return
         except (Killed, NotReady):
             return
+        self._searched = found.nodes
         if self.since != since:
             return  # another file was put in its place meanwhile
         if found.reset or self.since is None:
@@ -308,6 +311,21 @@ class Users:
             self._seen["search compared"] += 1
             if sorted(self.mirror.values()) != sorted(table.values()):
                 raise Wrong(f"O7: Search tells {self.mirror}, held is {table}")
+
+    def look(self) -> None:
+        """What is remembered of how many nodes are doubtful is what is counted."""
+        cache, accounts = self._world.cache, list(self._world.networks)
+        if (kept := cache.census.remembered(self._searched)) is None:
+            return
+        self._seen["doubtful nodes remembered"] += 1
+        there = [
+            (state, record.items)
+            for record, state in cache.get_nodes(NodeFilter(), accounts)
+            if record.key in self._searched and state not in ("synced", "denied", "gone")
+        ]
+        stale = sum(state in ("stale", "error", "syncing") and items > 0 for state, items in there)
+        if kept != (len(there), stale):
+            raise Wrong(f"O7: {kept} are told to be doubtful, {there} are")
 
     def _refused(self, key: NodeKey) -> bool:
         """Whether it is, as far as the process knows: then its rows are held back until that is stored."""

@@ -207,6 +207,8 @@ class World:
     def _look(self) -> None:
         if self.disk.ledger.wrong:
             raise Wrong(self.disk.ledger.wrong)
+        if self.daemon.running.is_set():
+            self.users.look()
 
     def say(self, words: str) -> None:
         """A line of the trace."""

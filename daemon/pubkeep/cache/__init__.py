@@ -6,10 +6,14 @@ The face
 * reading.py     GetItems: from the copy where it can be vouched for, from the service otherwise
 * adopting.py    which nodes are taken up
 * writing.py     publish, retract and the like, and when the next read sees them
+* overview.py    what is asked over all that is held
 * nodes.py       nodes as wholes: made, deleted, purged, configured, shared, found
 
 What is known
-* known.py       nodes in memory: proofs, holes, doubts; `synced` is computed here
+* wanted.py      a node in memory: its proof, its holes
+* known.py       all of them, and what may be claimed of each now; `synced` is computed here
+* census.py      how many of them are not synced
+* watched.py     whether anything changed of what that is computed from
 * chosen.py      which of them a filter chooses
 * links.py       the way to each service: its epoch, when it was heard, what it showed of itself
 * barrier.py     one round trip behind which all that was told is here

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from pubkeep.cache import asking
 from pubkeep.cache.applying import Applier
-from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.passed import Passed
+from pubkeep.cache.wanted import Node
 from pubkeep.errors import NOT_STORED, UnknownObject
 from pubkeep.model import Analysis, NodeEvent, NodeKey, NodeRecord, NodeState, WireItem
 

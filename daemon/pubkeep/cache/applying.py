@@ -10,9 +10,9 @@ from pubkeep import payload
 from pubkeep.cache.committing import Committer, always
 from pubkeep.cache.conversion import convert
 from pubkeep.cache.fed import absent, beside_head, otherwise_ordered
-from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Tools
 from pubkeep.cache.sampling import PAYLOADS, sample
+from pubkeep.cache.wanted import Node, Valid
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import PubkeepError
 from pubkeep.model import (

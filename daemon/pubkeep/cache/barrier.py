@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The barrier: one round trip behind which all that a service had told before has arrived."""
 
-from pubkeep.cache.known import Node
+from pubkeep.cache.wanted import Node
 from pubkeep.ports import PubSubClient
 
 

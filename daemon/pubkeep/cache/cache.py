@@ -12,12 +12,13 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.chosen import analyser_of
 from pubkeep.cache.committing import Listener
 from pubkeep.cache.healing import Healer
-from pubkeep.cache.known import Known, Node
+from pubkeep.cache.known import Known
 from pubkeep.cache.nodes import Nodes
 from pubkeep.cache.overview import Overview
 from pubkeep.cache.parts import Tools
 from pubkeep.cache.reading import Reader
 from pubkeep.cache.reparsing import Reparser
+from pubkeep.cache.wanted import Node
 from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which nodes a filter chooses."""
 
-from pubkeep.cache.known import Node
+from pubkeep.cache.wanted import Node
 from pubkeep.model import Analysis, NodeState
 from pubkeep.questions import NodeFilter
 

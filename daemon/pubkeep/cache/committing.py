@@ -10,8 +10,8 @@ before the node went, or was refused, writes nothing any more.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.wanted import Node, Valid
 from pubkeep.model import Applied, Copy, NewItem, NodeChange, NodeRecord
 
 Listener = Callable[[NodeChange], None]

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from pubkeep import payload
-from pubkeep.cache.known import Node
+from pubkeep.cache.wanted import Node
 from pubkeep.model import Analysis, NewItem, NodeKey, Parsed, WireItem
 from pubkeep.ports import Analysers
 from pubkeep.slices import Slices

@@ -3,7 +3,7 @@
 
 from collections.abc import Collection, Mapping
 
-from pubkeep.cache.known import Node
+from pubkeep.cache.wanted import Node
 from pubkeep.model import Listing
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pubkeep.cache.order import Order
+from pubkeep.cache.watched import Watched
 from pubkeep.config import CacheSettings
 from pubkeep.model import Traits
 
@@ -17,7 +18,7 @@ STALLED = 2.5
 
 
 @dataclass(slots=True)
-class Link:
+class Link(Watched):
     """The way from one account to one service."""
 
     settings: CacheSettings

@@ -5,18 +5,15 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
+from pubkeep.cache.census import Census
 from pubkeep.cache.chosen import matches
 from pubkeep.cache.healing import Healer
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.errors import DamagedItem
 from pubkeep.model import ItemRow, NodeKey, NodeRecord, NodeState
 from pubkeep.questions import ChangesRequest, ChangesResult, Format, NodeFilter, SearchRequest, SearchResult
-from pubkeep.slices import Slices
 from pubkeep.uri import parse_item_uri
 
-AT_ONCE = 200
-"""Nodes whose states are looked at before others may have their turn."""
-_STALE = (NodeState.STALE, NodeState.ERROR, NodeState.SYNCING)
 EXPORTED = 200
 """Items in a page of an export."""
 
@@ -27,24 +24,13 @@ class Overview(Part):
     def __init__(self, tools: Tools, healer: Healer) -> None:
         super().__init__(tools)
         self._healer = healer
+        self.census = Census(tools.known, tools.clock)
 
     async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """Items of these accounts that match (DBUS-API, Search)."""
         result = self._shown(await self._healer.reading(lambda: self._store.search(request, accounts)), request)
-        incomplete, stale = await self._doubtful(result.nodes)
+        incomplete, stale = await self.census.doubtful(result.nodes)
         return replace(result, incomplete=incomplete, stale=stale)
-
-    async def _doubtful(self, keys: Sequence[NodeKey]) -> tuple[int, int]:
-        """How many of these nodes are not synced, and how many of those show what may be old."""
-        incomplete = stale = 0
-        slices = Slices()
-        for start in range(0, len(keys), AT_ONCE):
-            for node in map(self._known.node, keys[start : start + AT_ONCE]):
-                if node is not None and not node.hidden and (state := self._known.state(node)) is not NodeState.SYNCED:
-                    incomplete += 1
-                    stale += state in _STALE and node.record.items > 0
-            await slices.pause()
-        return incomplete, stale
 
     async def lookup(
         self, uris: Sequence[str], accounts: Sequence[str], form: Format, *, extra: bool

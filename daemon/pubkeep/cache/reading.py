@@ -11,8 +11,9 @@ from pubkeep.cache.adopting import Adopter, Planner
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.barrier import barrier
 from pubkeep.cache.healing import Healer
-from pubkeep.cache.known import LEASE, Node
+from pubkeep.cache.known import LEASE
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.wanted import Node
 from pubkeep.errors import NOT_STORED, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Copy, Listing, NodeKey, NodeState
 from pubkeep.questions import Answer, ItemsRequest, Page

@@ -14,8 +14,8 @@ from pubkeep import payload
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.conversion import parse
 from pubkeep.cache.healing import Healer
-from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.wanted import Node
 from pubkeep.errors import PubkeepError
 from pubkeep.model import Analysis, Applied, NewItem, NodeRecord, WireItem
 from pubkeep.slices import Slices

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whether a service stores what its notifications show: some items are asked for by id."""
 
-from pubkeep.cache.known import Node
+from pubkeep.cache.wanted import Node
 
 PAYLOADS = "payloads"
 """The way of learning contents from notifications (Traits)."""

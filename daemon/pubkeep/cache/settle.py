@@ -30,6 +30,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from pubkeep.cache.order import Lesson
+from pubkeep.cache.watched import Watched
 from pubkeep.model import REMEMBERED, Listing
 
 MAX_ATTEMPTS = 5
@@ -57,7 +58,7 @@ class Said(NamedTuple):
 
 
 @dataclass(slots=True)
-class Settle:
+class Settle(Watched):
     """What is in doubt about one node."""
 
     fan_out: float
@@ -132,11 +133,13 @@ class Settle:
             self._placed_at, self._placed_id = at, item_id
         elif digest is None:
             self.order_ids.pop(item_id, None)
+        self.touched()
 
     def doubt(self, item_id: str, at: float) -> None:
         """The id is unsettled from now on, whatever an event said."""
         known = self._doubts.setdefault(item_id, _Doubt(at))
         known.named_at = at
+        self.touched()
 
     def overwritten(self, item_id: str, behind: Iterable[str], since: float) -> None:
         """The last event gave a held item another payload: where it stands now shows the order of the service.
@@ -151,6 +154,7 @@ class Settle:
     def doubt_order(self, item_id: str) -> None:
         """Nobody knows where this id stands now."""
         self.order_ids.setdefault(item_id)
+        self.touched()
 
     def answered(
         self, sent_at: float, taken_at: float, ids: Collection[str] | None, shown: Mapping[str, bytes]
@@ -256,6 +260,7 @@ class Settle:
         """An answer in a quiet window decided about these."""
         for item_id in ids:
             self._doubts.pop(item_id, None)
+        self.touched()
 
     def tried(self, ids: Iterable[str]) -> None:
         """These were asked for and an event raced the answer."""
@@ -267,6 +272,7 @@ class Settle:
         """A quiet listing of the newest showed the order."""
         self.order_ids.clear()
         self._looked_for.clear()
+        self.touched()
 
     def looked_for(self, ids: Collection[str]) -> bool:
         """Whether all of these were looked for already, by id, since the order was settled; now they are."""

@@ -8,9 +8,9 @@ from pubkeep import payload
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.committing import always
 from pubkeep.cache.conversion import parse
-from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools, in_time, words
 from pubkeep.cache.reading import Reader
+from pubkeep.cache.wanted import Node
 from pubkeep.errors import (
     Conflict,
     InvalidArgs,

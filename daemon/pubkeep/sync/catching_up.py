@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from pubkeep import payload
 from pubkeep.cache.applying import Applier
-from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.wanted import Node, Proof, Valid
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
 from pubkeep.slices import Slices

@@ -3,7 +3,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from pubkeep.cache.known import LEASE, Known, Node
+from pubkeep.cache.known import LEASE, Known
+from pubkeep.cache.wanted import Node
 from pubkeep.clock import Clock
 from pubkeep.model import Copy, NodeKey, NodeState
 

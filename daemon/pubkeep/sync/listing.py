@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pubkeep.cache import direction
 from pubkeep.cache.applying import OTHER_ORDER, Applier
 from pubkeep.cache.committing import BATCH
-from pubkeep.cache.known import Node, Proof, Valid
 from pubkeep.cache.parts import Part, Tools, as_it_is
+from pubkeep.cache.wanted import Node, Proof, Valid
 from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
 from pubkeep.ports import PubSubClient
 from pubkeep.slices import Slices

@@ -13,8 +13,8 @@ from typing import Any
 
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.barrier import barrier
-from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
+from pubkeep.cache.wanted import Node
 from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Copy, NodeState
 from pubkeep.sync.jobs import Job, Jobs

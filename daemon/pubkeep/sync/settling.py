@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.barrier import barrier
-from pubkeep.cache.known import Node, Valid
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS
+from pubkeep.cache.wanted import Node, Valid
 from pubkeep.errors import PubkeepError
 from pubkeep.model import Copy, ItemsQuery, Listing
 from pubkeep.sync.listing import Lister

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pubkeep import payload
-from pubkeep.cache.known import Node
 from pubkeep.cache.links import Link
 from pubkeep.cache.parts import as_it_is
+from pubkeep.cache.wanted import Node
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, Refused
 from pubkeep.model import ItemsQuery, OrderBy, WireItem

@@ -6,9 +6,9 @@ import asyncio
 from pubkeep.cache import traits
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.committing import always
-from pubkeep.cache.known import Node
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS
+from pubkeep.cache.wanted import Node
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
 from pubkeep.model import Copy, ItemsQuery, Listing, NodeKey, NodeState
 from pubkeep.ports import PubSubClient
