@@ -53,7 +53,7 @@ async def lead(
         key, found = min(usable, key=lambda each: len(each[1]))
         point = len(found) == 1 and found[0][1] == found[0][0] + b"\0"
         if (point and not wanted) or await _few(fetcher, key, found):
-            made = _by_value(key, found[0][0], dialect) if point else _by_ranges(key, found, dialect)
+            made = _by_value(key, found[0][0], dialect) if point else _by_ranges(key, found)
             made.exact = plan.exact and len(plan.keyed) == 1 and not plan.wanted and not plan.unwanted
             return made
     if wanted:
@@ -83,9 +83,10 @@ def _by_value(key: Key, value: bytes, dialect: Dialect) -> Lead:
     )
 
 
-def _by_ranges(key: Key, found: Sequence[Range], dialect: Dialect) -> Lead:
-    made = Lead(time="led.tkey")
-    made.tables = f"({_union(key, found, made.parameters)}) AS led {dialect.first} item ON item.tkey = led.tkey"
+def _by_ranges(key: Key, found: Sequence[Range]) -> Lead:
+    """SQLite goes through such a list in the order of the time key: no item is read before its turn."""
+    made = Lead()
+    made.where.append(f"item.tkey IN ({_union(key, found, made.parameters)})")
     return made
 
 
