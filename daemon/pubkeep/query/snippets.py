@@ -45,7 +45,8 @@ class Looked:
     def at(self, found: Sequence[str], start: int) -> list[int]:
         """Numbers of the terms that stand at a place of a text (matching.py says the same of a whole text)."""
         word = found[start]
-        here = [n for n in self._first.get(word, ()) if _stands(self.terms[n], found, start)]
+        first = self._first.get(word)
+        here = [number for number in first if _stands(self.terms[number], found, start)] if first else []
         for length in self._lengths:
             if length <= len(word):
                 here += self._begun.get(word[:length], ())
