@@ -99,6 +99,9 @@ def places(text: str) -> list[Place]:
 
     It takes half a microsecond for each character, and less for ASCII.
     """
+    if text.isascii():
+        each = _ASCII_WORD.finditer(text.lower())
+        return [Place(word[0][:MAX_WORD], word.start(), word.end(), word.start() + 1) for word in each]
     letters: list[str] = []
     owners: list[tuple[int, int]] = []
     for start, end in _clusters(text):
