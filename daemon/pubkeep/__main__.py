@@ -33,6 +33,8 @@ log = logging.getLogger("pubkeepd")
 
 RETRY = 10.0
 """Seconds until the database is tried again where it could not be opened."""
+TURN = 0.0005
+"""Seconds for which the thread that writes may compute while the event loop waits for its turn."""
 FAILED, USAGE = 1, 2
 
 
@@ -220,6 +222,7 @@ def main() -> None:
         print(f"pubkeepd: {error}", file=sys.stderr)  # noqa: T201 (before logging is set up)
         sys.exit(USAGE)
     set_up(settings.daemon.log_level)
+    sys.setswitchinterval(TURN)
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(asyncio.run(Daemon(settings, given.config, arguments).run()))
 

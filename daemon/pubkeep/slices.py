@@ -9,8 +9,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 STEP = 2000
-"""Values looked at between two pauses: a tenth of a slice."""
-SLICE = 0.004
+"""Values looked at between two pauses: a third of a slice."""
+SLICE = 0.001
 """Seconds of work after which others get a turn."""
 
 

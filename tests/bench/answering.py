@@ -120,9 +120,10 @@ async def _export(daemon: DaemonProcess, address: str) -> None:
 
     feeling = asyncio.create_task(feel())
     started = time.perf_counter()
-    lines = await asyncio.to_thread(_count, descriptor)
+    lines = await _count(descriptor)
     seconds = time.perf_counter() - started
     feeling.cancel()
+    await asyncio.gather(feeling, return_exceptions=True)
     assert daemon.process is not None
     status = Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii")
     rss = next(int(each.split()[1]) for each in status.splitlines() if each.startswith("VmRSS"))
@@ -133,10 +134,9 @@ async def _export(daemon: DaemonProcess, address: str) -> None:
     await other.close()
 
 
-def _count(descriptor: int) -> int:
-    with os.fdopen(descriptor, "rb") as pipe:
-        number = 0
-        for text in pipe:  # noqa: B007 (the last one is looked at)
-            number += 1
-    assert json.loads(text)["end"] is True
-    return number - 1
+async def _count(descriptor: int) -> int:
+    """How many items came; another process reads them, so that nobody waits for it here."""
+    reader = await asyncio.create_subprocess_exec("tail", "-n", "1", stdin=descriptor, stdout=asyncio.subprocess.PIPE)
+    os.close(descriptor)
+    last, _ = await reader.communicate()
+    return int(json.loads(last)["count"])

@@ -164,13 +164,14 @@ async def living(store: Store, path: Path, largest: NodeRecord, items: int) -> N
 async def beside_writing(store: Store, largest: NodeRecord, other: NodeRecord, items: int) -> None:
     """What readers feel of a synchronisation."""
     alone, beside = [], []
+    pages = [[item(number) for number in range(start, start + PAGE)] for start in range(items, items + 5000, PAGE)]
     for _ in range(ROUNDS):
         alone.append(await timed(lambda: store.page(largest, limit=20, format="json")))
         await asyncio.sleep(0.001)
 
     async def write() -> None:
-        for start in range(items, items + 5000, PAGE):
-            await store.apply(other, [item(number) for number in range(start, start + PAGE)])
+        for page in pages:
+            await store.apply(other, page)
 
     writing = asyncio.create_task(write())
     while not writing.done():

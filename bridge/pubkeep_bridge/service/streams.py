@@ -16,6 +16,7 @@ from typing import Any
 from pubkeep.errors import LimitExceeded, PubkeepError
 from pubkeep.model import ItemRow
 from pubkeep.questions import SearchResult
+from pubkeep.slices import Slices
 from pubkeep_bridge.bus import Descriptor
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ async def _writer(descriptor: int) -> asyncio.StreamWriter:
 
 
 async def _pour(pages: AsyncGenerator[SearchResult, None], writer: asyncio.StreamWriter) -> None:
-    count, sequence = 0, sys.maxsize
+    count, sequence, slices = 0, sys.maxsize, Slices()
     try:
         async for page in pages:
             sequence = min(sequence, page.sequence)  # who asks for changes since then misses nothing
@@ -70,6 +71,7 @@ async def _pour(pages: AsyncGenerator[SearchResult, None], writer: asyncio.Strea
                 count += 1
                 async with asyncio.timeout(PATIENCE):
                     await writer.drain()
+                await slices.pause()
         writer.write(f"{json.dumps({'end': True, 'count': count, 'sequence': sequence})}\n".encode())
         async with asyncio.timeout(PATIENCE):
             await writer.drain()
