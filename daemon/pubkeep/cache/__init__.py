@@ -19,6 +19,7 @@ What is known
 * barrier.py     one round trip behind which all that was told is here
 * access.py      whether a node may be read: refusals and answers out of order
 * traits.py      which kinds of change a service is known to tell
+* direction.py   which end of an answer with the newest items is the newer one
 * order.py       which order a service keeps, learnt from what it shows
 * passed.py      nodes that are not kept: what was refused, what analysers said
 
@@ -30,8 +31,11 @@ What decides
 
 What writes
 * applying.py    events and answers into the store, inside the node's inbox
+* verdicts.py    what a service says of a node as a whole: gone, refused, readable again
 * conversion.py  items as they came into items as they are stored
 * reparsing.py   what another analyser makes of items that are held
 * committing.py  the only way to a node's rows, one transaction after the other
+* healing.py     items whose stored bytes are damaged are forgotten, and fetched again
+* harm.py        how often that happened to a node, and when it was too often
 * parts.py       what all parts work with
 """

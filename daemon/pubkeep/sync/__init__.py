@@ -10,6 +10,7 @@
 * proofs.py     what each way proves (a table)
 * settling.py   asking again for what the settle rule left in doubt
 * scheduler.py  which node is next, how many at a time, when again after a failure
+* renewing.py   signs of life, proofs and a slow scrub in time, so that no read need wait for them
 * jobs.py       long work that callers can watch and cancel
 * explain.py    why a node is (not) cached, in words
 """

@@ -12,13 +12,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 from pubkeep.cache.applying import Applier
-from pubkeep.cache.barrier import barrier
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.wanted import Node
 from pubkeep.errors import Cancelled, Failed, NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
 from pubkeep.model import Copy, NodeState
 from pubkeep.sync.jobs import Job, Jobs
 from pubkeep.sync.listing import Report
+from pubkeep.sync.renewing import DAY, Renewing
 from pubkeep.sync.settling import Settler
 from pubkeep.sync.syncing import Syncer
 
@@ -27,19 +27,12 @@ log = logging.getLogger(__name__)
 FIRST_DELAY = 2.0
 LAST_DELAY = 3600.0
 """Seconds between two attempts after failures: doubled each time, with jitter, up to an hour."""
-LEASE_EVERY = 45.0
-"""Seconds between two signs of life of a service of which nodes are being read."""
-DAY = 86400.0
 PACE = 0.5
 """Seconds between two nodes that nobody reads."""
 NAMED = 1000
 """Ids of each kind that the result of a verification names at most."""
 NO_ANSWER = (Unavailable.__name__, TimedOut.__name__)
 """Errors that say nothing of a node, and may have been the link's."""
-ASK_DENIED = 3600.0
-"""Seconds after which a denied node is asked for again, though nobody reads it."""
-READ_LATELY = 600.0
-"""Seconds for which a service counts as being read."""
 
 
 class Scheduler(Part):
@@ -61,14 +54,12 @@ class Scheduler(Part):
         """Jobs of the next one."""
         self._settling: dict[Node, asyncio.Task[None]] = {}
         self._settle_due: dict[Node, float] = {}
-        self._leases: dict[Node, asyncio.Task[None]] = {}
         self._reports: dict[Node, Report] = {}
         self._free_at: dict[str, float] = {}
         """By account: the next free moment for a node that nobody reads."""
         self._compare: set[Node] = set()
         """Nodes whose next listing only compares, unless another session began, or nobody could read them."""
-        self._scrub_due = self._clock.boottime()
-        self._lease_due = self._clock.boottime() + LEASE_EVERY
+        self._renewing = Renewing(tools, self.want)
         applier.verify = self.want
         applier.settle = self.settle
 
@@ -200,7 +191,7 @@ class Scheduler(Part):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
         finally:
-            tasks = [*self._syncs.values(), *self._settling.values(), *self._leases.values()]
+            tasks = [*self._syncs.values(), *self._settling.values(), *self._renewing.tasks]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -220,29 +211,15 @@ class Scheduler(Part):
             if moment <= now and node not in self._settling and self._known.live(node.key.account):
                 del self._settle_due[node]
                 self._start(self._settling, node, self._settle(node))
-        if self._lease_due <= now:
-            self._lease_due = now + LEASE_EVERY
-            self._renew_leases(now)
-        if self._scrub_due <= now:
-            self._scrub(now)
+        due_again = self._renewing.renew(now, self._syncs)
         waiting = [node.next_attempt for node in nodes if node.next_attempt is not None and node not in due]
         settling = [moment for moment in self._settle_due.values() if moment > now]
-        return max(0.0, min([self._lease_due, self._scrub_due, *waiting, *settling]) - now)
+        return max(0.0, min([due_again, *waiting, *settling]) - now)
 
     def _turn(self, node: Node) -> tuple[bool, int, float]:
         """Whose turn it is: what somebody waits for, then the service with the least under way, then the last read."""
         under_way = sum(other.link is node.link for other in self._syncs)
         return not node.urgent, under_way, -node.read_at
-
-    def _scrub(self, now: float) -> None:
-        """List one node anew, the one whose proof is the oldest, so that a share of all has its turn each day."""
-        share = self._settings.scrub
-        kept = [n for n in self._known.nodes() if n.proof is not None and not n.hidden and n.next_attempt is None]
-        self._scrub_due = now + (DAY / (share * len(kept)) if share and kept else DAY / 24)
-        idle = [node for node in kept if self._known.live(node.key.account) and node not in self._syncs]
-        oldest = min(idle, key=lambda node: node.proof.verified_at if node.proof else now, default=None)
-        if share and oldest is not None and oldest.proof and now - oldest.proof.verified_at > DAY / share / 2:
-            self.want(oldest)
 
     def _start(self, tasks: dict[Node, asyncio.Task[None]], node: Node, work: Coroutine[Any, Any, None]) -> None:
         def done(_: asyncio.Task[None]) -> None:
@@ -364,35 +341,3 @@ class Scheduler(Part):
             await self._applier.denied(node, str(error), asked_at)
         except PubkeepError as trouble:
             log.warning("%s at %s: its state could not be stored: %s", node.key.node, node.key.service, trouble)
-
-    def _renew_leases(self, now: float) -> None:
-        """Services read lately get a round trip, and nodes a new proof in time, so that the next read need not wait."""
-        for node in self._known.nodes():
-            denied = node.record.state is NodeState.DENIED and now - node.refused_at >= ASK_DENIED
-            if denied or (now - node.read_at < READ_LATELY and self._known.grows_old(node, 2 * LEASE_EVERY)):
-                self.want(node)
-        for account, nodes in self._read_lately(now).items():
-            if self._known.live(account):
-                for node in nodes:
-                    if node not in self._leases:
-                        self._start(self._leases, node, self._barrier(node))
-
-    def _read_lately(self, now: float) -> dict[str, list[Node]]:
-        """One node for each service that was read lately."""
-        services: dict[tuple[str, str], Node] = {}
-        for node in self._known.nodes():
-            if now - node.read_at < READ_LATELY and node.subscribed_epoch == node.link.epoch:
-                services[node.key.account, node.key.service] = node
-        result: dict[str, list[Node]] = {}
-        for (account, _), node in services.items():
-            result.setdefault(account, []).append(node)
-        return result
-
-    async def _barrier(self, node: Node) -> None:
-        try:
-            stands = await barrier(node, self._sessions.client(node.key.account))
-        except PubkeepError as error:
-            log.debug("%s: no sign of life: %s", node.key.service, error)
-            return
-        if not stands:
-            self.want(node)
