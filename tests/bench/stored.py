@@ -18,6 +18,7 @@ from pubkeep.model import NodeRecord
 from pubkeep.query.declared import Declared
 from pubkeep.query.document import pointer, read
 from pubkeep.questions import SearchRequest
+from pubkeep.storage.place import OpenedServer
 from pubkeep.storage.store import Store
 from tests.bench.answering import answering
 from tests.bench.figures import line, ranked, timed
@@ -45,6 +46,8 @@ async def build(where: Path | str, items: int) -> None:
         if written % 100_000 == 0:
             print(f"  {written} items, {written / spent:.0f} items/s", flush=True)
     line(f"written in pages of {PAGE}", f"{items / spent:.0f} items/s", "5,000")
+    if isinstance(store.opened, OpenedServer):
+        await store.opened.writer.vacuum()  # which a server that is not made for tests does by itself
     await store.close()
     if isinstance(where, Path):
         line("size of an item of 1.2 kB", f"{where.stat().st_size / items / 1000:.2f} kB", "2.4 kB")

@@ -14,8 +14,8 @@ from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keys import Key, Keys, Range, ranges
 from pubkeep.storage.plan import Plan
 
-FEW = 2000
-"""Items of a range that are sorted."""
+FEW = 20_000
+"""Items of a range that are sorted, in 7 ms. Along the time, 20 of so many are not met sooner."""
 
 
 @dataclass(slots=True)
