@@ -13,7 +13,8 @@
 * daemon.py    the cache as a process: started, stopped, killed
 * users.py     who reads, writes, decides and follows
 * faults.py    what goes wrong, each with its name (faults_within.py: with the daemon itself)
-* world.py     all of them together, from one seed, and how it must end
+* world.py     all of them together, from one seed
+* ending.py    what must come true when nothing happens any more
 * ordinary.py  an hour without surprises
 * coverage.py  what must have been hit, so that all this proves anything
 * runner.py    one seed, and many in several processes
@@ -22,3 +23,6 @@
 
 SOURCES = ("daemon/pubkeep", "migrations", "tests/simulation", "tests/daemon/cache", "tests/fixtures")
 """All that a history runs."""
+MICROBLOG = "urn:xmpp:microblog:0"
+IGNORED = "urn:xmpp:avatar:data"
+"""The nodes: the first is wanted by an analyser, the other by nobody."""

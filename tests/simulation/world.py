@@ -10,32 +10,29 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from pubkeep.cache.cache import Cache
-from pubkeep.model import NodeChange, NodeKey, NodeState
+from pubkeep.model import NodeChange, NodeKey
 from pubkeep.questions import ItemsRequest, NodeFilter
+from tests.simulation import IGNORED, MICROBLOG
 from tests.simulation.cells import Cells
 from tests.simulation.daemon import Daemon
+from tests.simulation.ending import QUIET, SOON, Ending
 from tests.simulation.faults import FAULTS, OFTEN, Fault, interrupted, name_of
 from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
-from tests.simulation.network import REPLY, Network
-from tests.simulation.oracle import HIDDEN, Sight, alike, text_of
+from tests.simulation.network import Network
+from tests.simulation.oracle import Sight
 from tests.simulation.refusals import Refusal
 from tests.simulation.services import LONG_PROFILES, PROFILES, Service
 from tests.simulation.store import Disk
 from tests.simulation.users import Users, Wrong
 
 ACCOUNTS = ("alice@localhost", "bob@localhost")
-MICROBLOG = "urn:xmpp:microblog:0"
-IGNORED = "urn:xmpp:avatar:data"
 BUSY = 120.0
 """Seconds in which everything happens."""
 BUSY_LONG = 200.0
 """The same where lists are long: there, less happens at a time."""
-QUIET = 300.0
-"""Seconds until everything wanted is synced again: D and the longest back-off that a run provokes."""
 STUCK = 600.0
 """Seconds after which what is under way then must be over."""
-MAX_AGE = 900.0
 LONG_AGO = 7_200_000_000
 """Microseconds by which what an archive has is older than the history: clocks may differ by an hour."""
 IDS = 8
@@ -46,16 +43,8 @@ LONG_PACE = 0.15
 SHOWN = 3
 FEW = 20
 """Below, somebody fills a long list again."""
-LATE = 0.5
-"""Seconds after which what was done is told, and archived, at most services."""
-INTERRUPTIONS = 4
-"""Of a long list, in the quiet time."""
-BUDGET = 90
-"""Requests for each node in the quiet time."""
 CALM_PAUSE = 18.0
 """Seconds between two changes of others where nothing goes wrong: the floor is to measure the cache, not the burst."""
-SOON = 3.0
-"""Seconds that somebody waits for a change or a listing at most."""
 
 
 class World:
@@ -125,7 +114,7 @@ class World:
                 self.publish(node)
         if self.long:
             self._fill(MICROBLOG)
-            self._long_ago()
+            self.long_ago()
         await self.daemon.start()
         first = [self.daemon.user(self.users.read(key, ItemsRequest(format="json"))) for key in self.keys]
         await asyncio.gather(*first)
@@ -145,7 +134,7 @@ class World:
         except TimeoutError:
             raise Wrong("somebody waits for ever for an answer") from None
         self.busy = False
-        await self._afterwards()
+        await Ending(self).run()
         watchman.cancel()
         await self.daemon.stop()
         self._look()
@@ -368,127 +357,11 @@ class World:
         await fault(self, network, self.jid)
         self.say(f"over {name_of(fault)}")
 
-    # -- the end ---------------------------------------------------------------------------------------
-
-    async def _afterwards(self) -> None:
-        """O6: nothing happens any more, nobody asks: what is wanted becomes synced, and equal."""
-        self.disk.kill_at = ""
-        async with self.restarting:
-            pass
-        for node in self.kept_nodes:
-            if not self.state(node).exists:
-                self.change(node, "made")
-        for key, sight in self.sights.items():
-            if not sight.history.state().allowed:
-                self.networks[key.account].change(self.networks[key.account].services[self.jid], key.node, "allow")
-        for network in self.networks.values():
-            network.paths[self.jid].errors.clear()
-            if not network.stream.up:
-                network.connect()
-        await asyncio.sleep(REPLY + 5)  # what was to be dropped is dropped
-        kept = [key for key in self.keys if key.node != IGNORED]
-        for key in kept:
-            if not self.wanted(key) or self._unserved(key):  # who reads it wants it again, or asks whether it may
-                await self.users.read(key, ItemsRequest(format="json", freshness="service"))
-        begun = {jid: network.requests for jid, network in self.networks.items()}
-        verified = self._verified()
-        self.say("quiet from now on")
-        await asyncio.sleep(QUIET)
-        for key in kept:
-            if self.cells.state(key) != "denied":  # nobody is told that access is back; a reader finds out
-                self._compare(key, verified.get(key, -9e9), "without help")
-        for jid, network in self.networks.items():
-            if network.requests - begun[jid] > BUDGET * len(kept):
-                raise Wrong(f"O6: {network.requests - begun[jid]} requests where nothing happens")
-        before = {key: self.cells.state(key) for key in kept}
-        await asyncio.sleep(MAX_AGE)
-        for key in kept:
-            if self.cells.state(key) != before[key]:
-                self.cells.hit("max age", before[key])
-        if self.long:
-            await self._interrupted_again()
-            await asyncio.sleep(MAX_AGE)
-            await self._interrupted_unread()
-        for key in kept:
-            await self.users.read(key, ItemsRequest(format="json"))
-        await asyncio.sleep(QUIET / 10)
-        for key in kept:
-            answer = await self.users.read(key, ItemsRequest(format="both"))
-            self._compare(key, self.clock.boottime(), "after max_age")
-            if answer is None or answer.source != "cache" or answer.stale or answer.state is not NodeState.SYNCED:
-                doubt = self.cache.explain(key)
-                if "ended again" not in str(doubt):
-                    raise Wrong(f"O6: {key.node} is not synced: {answer and answer.reason} {doubt}")
-        self.users.since = None
-        await self.users.follow()
-        self.cells.compared()
-        if fault := self.disk.ledger.index_fault():
-            raise Wrong(fault)
-
-    def _long_ago(self) -> None:
+    def long_ago(self) -> None:
         """Hours pass at the services: what was published until now is older than any difference between clocks."""
         for network in self.networks.values():
             for archive in network.services[self.jid].archives.values():
                 archive.back(LONG_AGO)
-
-    async def _interrupted_again(self) -> None:
-        """Calm days: of a long list little is edited between two sessions, and every time it is caught up with."""
-        await self._synchronised()
-        self._long_ago()
-        for _ in range(INTERRUPTIONS):
-            await self._edited_between_sessions(self.chance.choice((self.chance.uniform(0, LATE), SOON)))
-            for pause in self.chance.choice(((0, QUIET / 10), (QUIET / 10,))):
-                await asyncio.sleep(pause)  # who reads at once is given all by the service, and so is the copy
-                for network in self.networks.values():
-                    key = NodeKey(network.account, self.jid, MICROBLOG)
-                    await self.users.read(key, ItemsRequest(format="json"))
-
-    async def _interrupted_unread(self) -> None:
-        """Nobody reads it, and another session begins after an edit: where nothing shows edits its ids come first."""
-        await self._synchronised()
-        await self._edited_between_sessions(SOON)
-
-    async def _synchronised(self) -> None:
-        for network in self.networks.values():
-            await self.users.decide("synchronise", NodeKey(network.account, self.jid, MICROBLOG))
-        await asyncio.sleep(QUIET / 10)
-
-    async def _edited_between_sessions(self, pause: float) -> None:
-        for network in self.networks.values():
-            network.cut()
-        await asyncio.sleep(QUIET / 100)
-        for _ in range(self.chance.randint(1, 3)):
-            self.publish(MICROBLOG)
-        await asyncio.sleep(pause)  # after a short one, some of it is told in the next session or not yet archived
-        for network in self.networks.values():
-            network.connect()
-        await asyncio.sleep(self.chance.uniform(0, SOON))
-
-    def _unserved(self, key: NodeKey) -> bool:
-        """Whether nothing is served of it, and nobody asks for it again within an hour."""
-        return self.cache.explain(key)["state"] in ("denied", "ignored")
-
-    def _verified(self) -> dict[NodeKey, float]:
-        """When each node was last proved."""
-        nodes = self.cache.get_nodes(NodeFilter(), list(self.networks))
-        if self.clock.shifted:
-            return {}  # nobody knows by which clock it was told
-        return {record.key: self.moment(record.verified_at) for record, _ in nodes}
-
-    def _compare(self, key: NodeKey, since: float, when: str) -> None:
-        """What is held is what the service has, but for what nobody told since then."""
-        history = self.sights[key].history
-        rows = tuple((item_id, text_of("", xml)) for item_id, _, xml, _ in self.disk.ledger.rows(*key))
-        for (_, text), (_, title, xml, _) in zip(rows, self.disk.ledger.rows(*key), strict=True):
-            if title not in (text, ""):
-                raise Wrong(f"O6: {title} with another payload: {xml}")
-        number = len(history.changes)
-        worlds = history.worlds(range(number, number + 1), history.loose(since, 9e9, 9e9))
-        why, untold = (self.cache.explain(key).get(each, "") for each in ("words", "untold"))
-        interrupted = self.networks[key.account].paths[self.jid].lost[0] if HIDDEN in str(untold) else since
-        fitting = (alike(history.unhidden(rows, each, since, interrupted), each.items) for each in (worlds or [()])[0])
-        if worlds is not None and not any(fitting):
-            raise Wrong(f"O6 {when}: {key.account} {key.node}: {rows} is held, {history.state().items} is there: {why}")
 
 
 class TraceHandler(logging.Handler):
