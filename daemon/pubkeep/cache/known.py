@@ -8,7 +8,7 @@ is false by itself.
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pubkeep.cache.harm import RESTS
 from pubkeep.cache.links import Link
@@ -32,6 +32,8 @@ class Known:
         self._clock = clock
         self._links: dict[tuple[str, str], Link] = {}
         self._nodes: dict[NodeKey, Node] = {}
+        self._ordered: tuple[Node, ...] = ()
+        """All of them by their keys; empty after one came or went."""
         self._live: set[str] = set()
         self._policies: dict[NodeKey, Policy] = {}
         self.keeping = asyncio.Lock()
@@ -113,22 +115,25 @@ class Known:
         """The node, if anybody wants it."""
         return self._nodes.get(key)
 
-    def nodes(self, account: str = "") -> list[Node]:
+    def nodes(self, account: str = "") -> Sequence[Node]:
         """The nodes of an account, or all, in the order of their keys."""
-        return [self._nodes[key] for key in sorted(self._nodes) if not account or key.account == account]
+        if len(self._ordered) != len(self._nodes):
+            self._ordered = tuple(self._nodes[key] for key in sorted(self._nodes))
+        return [node for node in self._ordered if node.key.account == account] if account else self._ordered
 
     def add(self, record: NodeRecord) -> Node:
         """Remember a stored node."""
         link = self.link(record.key.account, record.key.service)
         counts = self.counts(record.key.account)
         node = Node(record, link, Settle(link.fan_out), counts, policy=self.policy(record.key))
-        self._nodes[record.key] = node
+        self._nodes[record.key], self._ordered = node, ()
         return node
 
     def drop(self, node: Node) -> None:
         """Nobody wants it any more."""
         if self._nodes.get(node.key) is node:
             del self._nodes[node.key]
+            self._ordered = ()
             node.incarnation += 1
             node.changed()
 
