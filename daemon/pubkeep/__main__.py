@@ -94,7 +94,7 @@ class Daemon:
     # -- opening and closing ---------------------------------------------------------------------
 
     async def _keep_open(self, tree: Tree) -> None:
-        """Open the backend, again where that fails, and anew where damage of the database is met.
+        """Open the backend, again where that fails, and anew where the database says so (Store.expired).
 
         The name and the passwords are kept meanwhile: a new process would have to be given them again, and nobody may
         be there who starts it.
@@ -102,8 +102,7 @@ class Daemon:
         while True:
             try:
                 await self._open(tree)
-                await self._store.damaged()
-                words, pause = "the database was damaged; it is built anew, and its nodes are fetched again", 0.0
+                words, pause = await self._store.expired(), 0.0
             except PubkeepError as error:
                 log.error("%s (%s)", error, self._place)
                 words, pause = str(error), RETRY
@@ -143,20 +142,24 @@ class Daemon:
         tree.attach(self._core)
         await accounts.open()
         tree.gate.open(self._core)
-        tree.read_only(self._store.read_only)
         self._store.told = partial(self._told, tree, cache)
+        self._say(tree, self._store.read_only)
         gc.freeze()  # what is imported by now stays: a full collection need not walk it, and pauses half as long
-        notify("STATUS=ready")
         self._sleep = SleepWatch(self._sessions.suspend, self._sessions.wake)
         await self._sleep.start()
 
-    @staticmethod
-    def _told(tree: Tree, cache: Any, read_only: str) -> None:
+    @classmethod
+    def _told(cls, tree: Tree, cache: Any, read_only: str) -> None:
         """The database takes no writes, or takes them again."""
-        notify(f"STATUS={read_only or 'ready'}")
-        tree.read_only(read_only)
+        cls._say(tree, read_only)
         if not read_only:
             cache.written_again()
+
+    @staticmethod
+    def _say(tree: Tree, read_only: str) -> None:
+        """It is ready, or takes no writes."""
+        notify(f"STATUS={read_only or 'ready'}")
+        tree.read_only(read_only)
 
     async def _close(self) -> None:
         """In the order of dependence: who uses something ends before it."""

@@ -150,7 +150,9 @@ async def test_a_server_that_takes_no_writes_is_said_and_all_goes_on_when_it_doe
     assert "Traceback" not in world.log()
 
 
-async def test_a_server_that_takes_no_writes_at_the_start_is_waited_for(world: World, servers: Databases) -> None:
+async def test_an_empty_database_that_takes_no_writes_at_the_start_is_waited_for(
+    world: World, servers: Databases
+) -> None:
     there = servers.empty()
     await there.take_writes(None, no=True)
     world.daemon.stop()

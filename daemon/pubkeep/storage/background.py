@@ -48,9 +48,10 @@ class Background(Transactions):
         self._declaring = asyncio.Lock()
         """What is declared and what is filled change `_keys`, one after the other."""
         self.indexing = found.filling
-        if found.filling:
+        if found.filling and self._begun:
             self._later(self._fill_index())
-        self._later(self._drop_old(changes_days * DAY))
+        if self._begun:
+            self._later(self._drop_old(changes_days * DAY))
 
     def _grown(self, items: int) -> None:
         """Make a dictionary of what is there, now and then, so that what comes takes less room."""
@@ -71,7 +72,10 @@ class Background(Transactions):
         self._later(work())
 
     async def declare(self, declared: Declared) -> None:
-        """See ports.Finder."""
+        """See ports.Finder. Where no run began, indexes that are as is declared are used, and no others are made."""
+        if not self._begun:
+            self._keys = self._keys.within(declared)
+            return
 
         def work(connection: Connection) -> None:
             self._keys = keys.declare(connection, declared, self._key_numbers)  # the next transaction keeps to them

@@ -23,14 +23,12 @@ from pubkeep.storage.checking import NAMED, check
 from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keepsake import COLUMNS, Kept, beside, stamp, sync_folder
 from pubkeep.storage.progress import Report
-from pubkeep.storage.sqlite import SqliteReaders, SqliteWriter, stoppable
+from pubkeep.storage.sqlite import FILES, Access, SqliteReaders, SqliteWriter, connect, log_size, stoppable
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FILES = ("", "-wal", "-shm")
-"""What SQLite has of one database, the file itself first: where the others stay behind, SQLite throws them away."""
 SET_ASIDE = 3
 """Damaged databases that are kept to be looked at."""
 TOO_OFTEN = 3600
@@ -44,6 +42,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 MANY = 5000
 """Items that take a second to be looked through: of more of them it is told how far that is."""
 CHANGED = "the database was changed by somebody else, and is looked through"
+UNHEALED = "the database: its file is damaged here; it is built anew as soon as it can be written, and the rest is read"
 
 
 class Watch:
@@ -62,6 +61,18 @@ class Watch:
                 log.error("the database is damaged; it will be set aside, and built anew")
             self.met.set()
             raise
+
+
+class Unhealed(Watch):
+    """Of a file that takes no writes: damage is said, and healed when the file is opened anew."""
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """See Watch."""
+        try:
+            yield
+        except Damaged as error:
+            raise Failed(UNHEALED) from error
 
 
 class WatchedWriter(SqliteWriter):
@@ -83,8 +94,8 @@ class WatchedWriter(SqliteWriter):
 class WatchedReaders(SqliteReaders):
     """The readers, watched."""
 
-    def __init__(self, path: Path, watch: Watch) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, watch: Watch, access: Access = "mode=rwc") -> None:
+        super().__init__(path, access)
         self._watch = watch
 
     async def fetch(self, sql: str, parameters: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
@@ -113,12 +124,20 @@ def left(path: Path, kept: Kept | None) -> Left:
     with suppress(FileNotFoundError):
         if kept is not None and kept.closed == stamp(path):
             return "closed"
-        if kept is not None and kept.closed is None and path.with_name(f"{path.name}-wal").stat().st_size:
+        if kept is not None and kept.closed is None and log_size(path):
             return "crashed"
     return "changed"
 
 
-def look_through(raw: sqlite3.Connection, path: Path, as_left: Left, report: Report, *, current: bool) -> None:
+def look_through(
+    raw: sqlite3.Connection,
+    path: Path,
+    as_left: Left,
+    report: Report,
+    *,
+    current: bool,
+    access: Access = "mode=rwc",
+) -> None:
     """Look for damage, unless the last run closed this very file in order.
 
     After a crash the pages are looked at. A file that was changed may be a copy of one in use: each page may be of
@@ -141,7 +160,7 @@ def look_through(raw: sqlite3.Connection, path: Path, as_left: Left, report: Rep
             if total > MANY:
                 report.far(done, total, "items", part=CHANGED)
 
-        with closing(sqlite3.connect(path, isolation_level=None)) as own, stoppable(own, report.stopping):
+        with closing(connect(path, access)) as own, stoppable(own, report.stopping):
             problems = check(own, turn).problems
     else:
         with stoppable(raw, report.stopping):
@@ -211,7 +230,7 @@ def _when(file: Path) -> datetime | None:
 def salvage(path: Path) -> Kept:
     """What can still be read of that which cannot be fetched again."""
     rows, number, sequence = {}, 0, 0
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as raw:
+    with closing(connect(path, "mode=ro")) as raw:
         raw.row_factory = sqlite3.Row
         for table, columns in COLUMNS.items():
             rows[table] = [

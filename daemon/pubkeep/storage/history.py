@@ -143,16 +143,21 @@ def _turned(nodes: Mapping[int, KnownNode], behind: int, logged: Collection[int]
 # -- in the writer's thread -----------------------------------------------------------------------------------
 
 
+def last_number(connection: Connection) -> int:
+    """The last one that is stored; 0 where none is."""
+    return max(
+        connection.execute(select(func.max(column))).scalar() or 0
+        for column in (_Change.sequence, tables.ItemRow.sequence)
+    )
+
+
 def first_numbers(connection: Connection, wall: int) -> tuple[Counter, int]:
     """Go on above everything that was ever given: what is stored, and the present time in microseconds.
 
     The row of node 0 says where this database's history begins. Returns the last number stored, too: the
     one to start from has not been given, and whoever asked for changes since it would be told it is unknown.
     """
-    last = max(
-        connection.execute(select(func.max(column))).scalar() or 0
-        for column in (_Change.sequence, tables.ItemRow.sequence)
-    )
+    last = last_number(connection)
     counter = Counter(max(last, wall))
     if connection.execute(select(_Change.sequence).where(_Change.node == 0)).first() is None:
         values = {"kind": "created", "node": 0, "item_id": "", "account": "", "type": "", "uri": "", "at": wall}

@@ -25,6 +25,7 @@ FILLED = 200
 """Items in one transaction that fills it."""
 
 _Derived, _Item, _Payload = tables.DerivedRow, tables.ItemRow, tables.PayloadRow
+_MADE = select(_Derived.version, _Derived.behind).where(_Derived.name == NAME)
 _BEHIND = select(_Derived.behind).where(_Derived.name == NAME)
 _SET_BEHIND = update(_Derived).where(_Derived.name == NAME).values(behind=bindparam("b_behind"))
 
@@ -74,9 +75,15 @@ def document_of(stored: str) -> Json | Missing:
     return document if stored else MISSING
 
 
+def is_filled(connection: Connection) -> bool:
+    """Whether this version made it, of all items."""
+    row = connection.execute(_MADE).first()
+    return row is not None and row.version == VERSION and not row.behind
+
+
 def prepare(connection: Connection, index: FullText) -> bool:
     """Empty an index that another version made. Returns whether it is to be filled."""
-    row = connection.execute(select(_Derived.version, _Derived.behind).where(_Derived.name == NAME)).first()
+    row = connection.execute(_MADE).first()
     if row is not None and row.version == VERSION:
         return bool(row.behind)
     behind = connection.execute(select(func.max(_Item.number))).scalar() or 0

@@ -73,6 +73,10 @@ class Keys:
         each = {path: replace(key, ready=key.ready or key.number in numbers) for path, key in self.each.items()}
         return Keys(self.declared, each)
 
+    def within(self, declared: Declared) -> "Keys":
+        """Those that are as is declared now."""
+        return Keys(declared, {path: key for path, key in self.each.items() if declared.places.get(path) == key.dated})
+
     def still_in(self, later: "Keys") -> "Keys":
         """Those that are later declared as they are now: of the others, rows may be gone."""
         numbers = {key.number for key in later.each.values()}
@@ -148,12 +152,13 @@ def _short(value: str) -> bool:
 
 
 def held(connection: Connection) -> Keys:
-    """Those of an earlier run."""
+    """Those of an earlier run, as far as this version of the program can read them."""
     rows = connection.execute(select(_Key.__table__).where(_Key.place != "")).all()
     each = {
-        path: Key(row.number, path, frozenset(json.loads(row.made_by)[1:]), not row.behind)
+        path: Key(row.number, path, frozenset(names), not row.behind)
         for row in rows
-        for path in (pointer(row.place),)
+        for path, (version, *names) in ((pointer(row.place), json.loads(row.made_by)),)
+        if version == VERSION
     }
     return Keys(Declared({path: key.dated for path, key in each.items()}), each)
 

@@ -32,6 +32,7 @@ LOOK_AGAIN = 4
 synchronisation, and a plan for an empty table reads all of it."""
 LOOK_AFTER = "SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'"
 """Milliseconds between two looks of the server, within a statement, whether its client is there."""
+_READ_ONLY = text("SELECT current_setting('transaction_read_only')::boolean")
 LOCK = 0x7075626B65657000
 """Number of the lock: "pubkeep"."""
 
@@ -113,7 +114,8 @@ class PostgresWriter:
                 self._transactions += 1
                 if self._transactions == self._look_again:
                     self._look_again *= LOOK_AGAIN
-                    await connection.execute(text("ANALYZE item, payload, item_fts, item_key, change, node"))
+                    if not await connection.scalar(_READ_ONLY):  # a standby refuses, and reads would fail with it
+                        await connection.execute(text("ANALYZE item, payload, item_fts, item_key, change, node"))
                 return done
         except (OSError, DBAPIError) as error:
             if isinstance(error, OSError) or error.connection_invalidated or _read_only(error):

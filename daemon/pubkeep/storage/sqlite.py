@@ -8,9 +8,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -32,6 +32,11 @@ STEPS = 10_000
 """Instructions of SQLite between two looks whether to go on."""
 PAGE_SIZE = 8192
 """Bytes of a page of a new file. An item is a kilobyte: of a smaller page a sixth stays empty behind the last one."""
+FILES = ("", "-wal", "-shm")
+"""What SQLite has of one database, the file itself first: where the others stay behind, SQLite throws them away."""
+Access = Literal["mode=rwc", "mode=ro", "immutable=1"]
+"""How a file is opened (https://www.sqlite.org/uri.html). `immutable=1` needs no file beside the database: it looks for
+neither a log nor others who write."""
 
 
 def make_room(path: Path) -> None:
@@ -49,23 +54,61 @@ def make_room(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """The files 0600, those that SQLite keeps beside the database too (new ones take its mode)."""
-    for suffix in ("", "-wal", "-shm"):
+    """The files 0600, those that SQLite keeps beside the database too (new ones take its mode).
+
+    Raises:
+        ReadOnly: somebody made one of them immutable (ioctl_iflags(2)).
+    """
+    for suffix in FILES:
         file = path.with_name(path.name + suffix)
-        with suppress(FileNotFoundError):
+        try:
             if file.stat().st_uid == os.getuid():
                 file.chmod(0o600)
+        except FileNotFoundError:
+            pass
+        except PermissionError as error:
+            raise ReadOnly(READ_ONLY) from error
 
 
-def writer_engine(path: Path) -> Engine:
-    """A synchronous engine of one connection, whose transactions begin IMMEDIATE.
+def takes_writes(path: Path) -> bool:
+    """Whether the files and their folder seem to take writes; nothing is written.
+
+    No file is opened for that: closing it would end the locks that SQLite has on it (fcntl(2)).
+    """
+    files = [file for suffix in FILES if (file := path.with_name(path.name + suffix)).exists()]
+    return all(os.access(each, os.W_OK) for each in (path.parent, *files))
+
+
+def log_size(path: Path) -> int:
+    """Bytes of the log beside a database; without what is in it, the database is an older one."""
+    file = path.with_name(f"{path.name}-wal")
+    return file.stat().st_size if file.exists() else 0
+
+
+def connect(path: Path, access: Access = "mode=rwc") -> sqlite3.Connection:
+    """A connection of its own, without the driver's transaction control."""
+    return sqlite3.connect(_uri(path, access), BUSY_TIMEOUT / 1000, isolation_level=None, uri=True)
+
+
+def _uri(path: Path, access: Access) -> str:
+    return f"{path.absolute().as_uri()}?{access}"
+
+
+def _url(driver: str, path: Path, access: Access) -> URL:
+    if access == "mode=rwc":
+        return URL.create(driver, database=str(path))
+    return URL.create(driver, database=_uri(path, access), query={"uri": "true"})
+
+
+def writer_engine(path: Path, access: Access = "mode=rwc") -> Engine:
+    """A synchronous engine of one connection, whose transactions begin IMMEDIATE where they may write.
 
     With the driver's own transaction control a crash in the middle of a migration leaves a database
     that fails for ever, since it commits before each DDL statement. Connecting changes nothing in the
     file: whose it is is not known yet.
     """
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        _url("sqlite", path, access),
         poolclass=StaticPool,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_TIMEOUT / 1000},
     )
@@ -84,7 +127,7 @@ def writer_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if access == "mode=rwc" else "BEGIN")
 
     return engine
 
@@ -138,6 +181,8 @@ class SqliteWriter:
 
     def _disk_takes_none(self) -> bool:
         """Whether its disk takes no writes at all: Linux does that to one with errors, under open files too."""
+        if self._engine.url.query:  # it was opened to be read only: it is no write that failed
+            return False
         folder = Path(self._engine.url.database or "").parent
         try:
             os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600))
@@ -184,10 +229,10 @@ class SqliteReaders(PooledReaders[Fetcher]):
 
     dialect = SQLITE
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, access: Access = "mode=rwc") -> None:
         super().__init__(
             create_async_engine(
-                URL.create("sqlite+aiosqlite", database=str(path)),
+                _url("sqlite+aiosqlite", path, access),
                 pool_size=READERS + 1,
                 connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT / 1000},
             )

@@ -45,13 +45,13 @@ class Store(Harmed, Learnt, Reading, Finding, History, Background):
         nodes = NodeMemory()
         Finding.__init__(self, readers, stored, nodes, clock)
         History.__init__(self, readers, nodes)
-        Learnt.__init__(self, writer, found.counter, found.last)
+        Learnt.__init__(self, writer, found.counter, found.last, found.read_only)
         self._clock = clock
         Background.__init__(self, found, changes_days)
 
     @classmethod
     async def open(cls, place: Path | str, clock: Clock, changes_days: int = 30, tell: Tell = nobody) -> "Store":
-        """Open the database, creating or migrating it.
+        """Open the database, creating or migrating it. One that takes no writes is opened to be read (`read_only`).
 
         Args:
             place: a file, or the URL of a database (config.py).
@@ -71,10 +71,10 @@ class Store(Harmed, Learnt, Reading, Finding, History, Background):
         """A session for plug-ins that read the mapped classes; the connection is read-only, a flush raises."""
         return AsyncSession(self._readers.engine, autoflush=False)
 
-    async def damaged(self) -> None:
-        """Wait until damage is met. Closing sets the database aside, and opening builds another one."""
-        if self.opened is not None:
-            await self.opened.damaged()
+    async def expired(self) -> str:
+        """Wait until it has to be closed and opened anew. Returns why, for people."""
+        assert self.opened is not None
+        return await self.opened.expired()
 
     async def close(self) -> None:
         """End all connections, in order."""

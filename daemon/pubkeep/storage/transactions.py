@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 TRY_AGAIN = 3.0
 """Seconds between two attempts to write to a database that takes no writes."""
+WRITABLE = "the database takes writes again; it is opened anew"
 _SAME = update(tables.DerivedRow).values(behind=tables.DerivedRow.behind)
-"""Something is written, and nothing is changed."""
 DURABLE = ("add account", "enable account", "remove account", "save policy", "save traits", "save leftover")
 """What cannot be fetched again: it survives a power cut."""
 
@@ -33,15 +33,22 @@ class After(Protocol):
         """One of this name was."""
 
 
+def touch(connection: Connection) -> None:
+    """Write something that changes nothing."""
+    connection.execute(_SAME)
+
+
 class Transactions:
     """The writer, and the sequence numbers that its transactions give."""
 
-    def __init__(self, writer: Writer, counter: Counter, last: int) -> None:
+    def __init__(self, writer: Writer, counter: Counter, last: int, read_only: str = "") -> None:
         self._writer = writer
         self._counter = counter
         self._sequence = last
         self._after: After | None = None
-        self.read_only = ""
+        self._begun = not read_only
+        """Whether a run began in it: else it gives no numbers, whatever it takes by now."""
+        self.read_only = read_only
         """Why it takes no writes, for people; empty where it does."""
         self.told: Callable[[str], None] = lambda _: None
         """Is given `read_only` whenever that changes."""
@@ -54,6 +61,8 @@ class Transactions:
 
     async def _write(self, name: str, work: Callable[[Connection], T]) -> T:
         """One transaction; `name` is one of crash.WORKS."""
+        if not self._begun:
+            raise ReadOnly(self.read_only)
 
         def numbered(connection: Connection) -> tuple[T, int]:
             before = self._counter.value
@@ -84,7 +93,7 @@ class Transactions:
         while self.read_only:
             await asyncio.sleep(TRY_AGAIN)
             try:
-                await self._writer.run(lambda connection: connection.execute(_SAME))
+                await self._writer.run(touch)
             except PubkeepError as error:
                 log.debug("the database: still not written: %s", error)
             else:

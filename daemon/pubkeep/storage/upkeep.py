@@ -23,8 +23,8 @@ from pubkeep.storage.checking import Turn, check
 from pubkeep.storage.engines import READERS, until_done
 from pubkeep.storage.keepsake import beside
 from pubkeep.storage.migrate import driver
-from pubkeep.storage.opening import OpenedFile
-from pubkeep.storage.sqlite import BUSY_TIMEOUT, make_room, stoppable
+from pubkeep.storage.opening import SqliteFile
+from pubkeep.storage.sqlite import connect, log_size, make_room, stoppable
 from pubkeep.storage.trouble import our_errors
 from pubkeep.upkeep import Findings, Progress
 
@@ -45,7 +45,7 @@ TABLES = (
 class FileUpkeep:
     """The SQLite file of an open store."""
 
-    def __init__(self, opened: OpenedFile) -> None:
+    def __init__(self, opened: SqliteFile) -> None:
         self._opened = opened
         self._path = opened.path
 
@@ -69,9 +69,8 @@ class FileUpkeep:
         for table in TABLES:
             found[f"rows_{table}"] = (await ask(f"SELECT count(*) FROM {table}", {}))[0][0]  # noqa: S608
         sizes = {"bytes": self._path, "bytes_kept": beside(self._path)}
-        sizes["bytes_log"] = self._path.with_name(f"{self._path.name}-wal")
         found |= {key: file.stat().st_size if file.exists() else 0 for key, file in sizes.items()}
-        found["indexing"] = bool(found["indexing"])
+        found |= {"bytes_log": log_size(self._path), "indexing": bool(found["indexing"])}
         return found | {"readers": READERS, "set_aside": len(damage.aside(self._path))}
 
     async def check(self, progress: Progress) -> Findings:
@@ -133,7 +132,7 @@ class FileUpkeep:
         def guarded() -> T:
             with (
                 our_errors(),
-                closing(sqlite3.connect(self._path, BUSY_TIMEOUT / 1000, isolation_level=None)) as raw,
+                closing(connect(self._path, self._opened.access)) as raw,
                 stoppable(raw, stopping),
             ):
                 return work(raw, turn)

@@ -164,7 +164,10 @@ def test_a_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path; from pubkeep.clock import Clock;"
         "from pubkeep.errors import ReadOnly; from pubkeep.storage.store import Store\n"
-        "async def there(): await (await Store.open(Path(sys.argv[1], sys.argv[2], 'pubkeep.db'), Clock())).close()\n"
+        "async def there():\n"
+        "    store = await Store.open(Path(sys.argv[1], sys.argv[2], 'pubkeep.db'), Clock())\n"
+        "    print(bool(store.read_only))\n"
+        "    await store.close()\n"
         "try: asyncio.run(there())\n"
         "except ReadOnly as error: print(f'ReadOnly: {error}')"
     )
@@ -176,7 +179,7 @@ def test_a_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     run = subprocess.run([*root, "unshare", "-m", "sh", "-c", mount, "sh", code], capture_output=True, text=True)
 
     assert run.returncode == 0, run.stderr
-    assert run.stdout == f"{_READ_ONLY}\n{_READ_ONLY}\n", run.stderr
+    assert run.stdout == f"False\n{_READ_ONLY}\nTrue\nFalse\n", run.stderr
 
 
 async def test_a_file_of_another_program_is_refused_untouched(tmp_path: Path) -> None:

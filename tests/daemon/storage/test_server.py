@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A PostgreSQL server that stops, is killed, takes too long, or is in use by another daemon."""
+"""A PostgreSQL server that stops, is killed, takes too long, is in use by another daemon, or is a standby."""
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from pubkeep.clock import Clock
-from pubkeep.errors import PubkeepError, Unavailable
+from pubkeep.errors import PubkeepError, ReadOnly, Unavailable
 from pubkeep.query.document import read
 from pubkeep.questions import SearchRequest
 from pubkeep.storage.place import open_server
-from pubkeep.storage.postgresql import Patience
+from pubkeep.storage.postgresql import LOOK_AGAIN, Patience
 from pubkeep.storage.progress import Report
 from pubkeep.storage.store import Store
 from tests.daemon.storage.conftest import KEY, item, opened
@@ -100,3 +101,30 @@ async def test_a_second_daemon_is_told_so_and_comes_up_when_the_first_has_ended(
 
     assert len(await second.accounts()) == 1
     await second.close()
+
+
+async def test_a_standby_is_read_and_opened_anew_when_it_is_promoted(server: PostgreSQL) -> None:
+    where = Database(server).where
+    store, node = await opened(where)
+    await store.apply(node, [item("a", "apple")])
+    await store.close()
+    await asyncio.to_thread(server.stop)
+    shutil.copy(Path(server.data) / "PG_VERSION", Path(server.data) / "standby.signal")  # it waits for what never comes
+    await asyncio.to_thread(server.start)
+
+    store, node = await opened(where)
+    assert "it is a standby" in store.read_only
+    for _ in range(LOOK_AGAIN**2):
+        assert await store.policies(KEY.account) == {}
+    found = await store.search(SearchRequest(read("apple")), [KEY.account])
+    assert [row.id for row in found.items] == ["a"]
+    with pytest.raises(ReadOnly):
+        await store.apply(node, [item("b")])
+
+    await asyncio.to_thread(server.sql, "SELECT pg_promote()")
+    async with asyncio.timeout(30):
+        await store.expired()
+    await store.close()
+    store, node = await opened(where)
+    assert (store.read_only, (await store.apply(node, [item("b")])).items) == ("", 2)
+    await store.close()
