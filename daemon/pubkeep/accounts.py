@@ -17,7 +17,7 @@ from typing import Protocol
 from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import AccountSettings
-from pubkeep.errors import Conflict, InvalidArgs, NotFound, UnknownObject
+from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, UnknownObject
 from pubkeep.model import Account, AccountState, NodeKey, Tls
 from pubkeep.ports import AccountStore, Sessions, SessionStatus
 
@@ -200,11 +200,21 @@ class Accounts:
         return account
 
     async def remove(self, number: int) -> None:
-        """End subscriptions and session, delete what is held. Raises UnknownObject."""
+        """End subscriptions and session, delete what is held.
+
+        Raises:
+            UnknownObject: there is no such account.
+            StorageFull, ReadOnly, Unavailable: it is not deleted, and goes on as an account.
+        """
         account = self.get(number)
         await self._cache.close_account(account.jid)
         await self._stop(account)
-        await self._store.remove_account(number)
+        try:
+            await self._store.remove_account(number)
+        except PubkeepError:
+            await self._cache.open_account(account.jid)
+            self._start(account)
+            raise
         self._passwords.pop(account.jid, None)
         self._status.pop(account.jid, None)
         del self._accounts[number]

@@ -15,7 +15,8 @@ from pubkeep.model import EventKind, ItemsQuery, Listing, NodeEvent, NodeKey
 from pubkeep.questions import ItemsRequest, NodeFilter
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Job, Jobs
-from pubkeep.sync.scheduler import DAY, PACE
+from pubkeep.sync.renewing import DAY
+from pubkeep.sync.scheduler import PACE
 from tests.daemon.cache.conftest import Ahead
 from tests.daemon.cache.service import KEY, FakeService, wire
 
