@@ -14,7 +14,8 @@ from pubkeep.cache.cache import Cache
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, Unavailable
-from pubkeep.model import EventKind, ItemsQuery, Listing, NodeEvent, NodeKey
+from pubkeep.model import NodeKey
+from pubkeep.protocol import EventKind, ItemsQuery, Listing, NodeEvent
 from pubkeep.questions import Answer, ItemsRequest
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Jobs

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pubkeep.clock import Clock
-from pubkeep.model import ItemsQuery, Listing, NodeEvent, NodeKey
+from pubkeep.model import NodeKey
+from pubkeep.protocol import ItemsQuery, Listing, NodeEvent
 from tests.fixtures.ejabberd import Ejabberd
 from tests.fixtures.prosody import Prosody
 from tests.fixtures.servers import Server, running

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pubkeep.model import ArchivePage, WireItem
+from pubkeep.protocol import ArchivePage, WireItem
 
 Archiving = Literal["", "all", "empty", "loses"]
 """Nothing, and so they say; all that is published; nothing, and they say otherwise; all but some of the new items."""

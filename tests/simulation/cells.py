@@ -7,8 +7,9 @@ from xml.etree.ElementTree import Element
 
 from pubkeep.cache.cache import Cache
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, StorageFull, TimedOut, Unavailable
-from pubkeep.model import EventKind, NodeEvent, NodeKey
+from pubkeep.model import NodeKey
 from pubkeep.payload import first_child, refusal
+from pubkeep.protocol import EventKind, NodeEvent
 from pubkeep.questions import NodeFilter
 from pubkeep.sync.jobs import Job
 from tests.daemon.cache.states import CELLS, cell_of

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from pubkeep.errors import PubkeepError
-from pubkeep.model import EventKind, NodeEvent, NodeKey
+from pubkeep.model import NodeKey
+from pubkeep.protocol import EventKind, NodeEvent
 from pubkeep.questions import ItemsRequest
 from pubkeep.xmpp.conditions import STANZAS, meaning
 from tests.simulation import faults_within

@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 from pubkeep.clock import Clock
 from pubkeep.errors import NotAllowed, PubkeepError, TimedOut, Unavailable
-from pubkeep.model import (
+from pubkeep.model import NodeKey
+from pubkeep.protocol import (
     ArchivePage,
     Confirmation,
     DiscoItem,
@@ -21,7 +22,6 @@ from pubkeep.model import (
     ItemsQuery,
     Listing,
     NodeEvent,
-    NodeKey,
     ServiceInfo,
     Subscription,
     WireItem,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pubkeep.model import ItemsQuery, OrderBy, Rsm
+from pubkeep.protocol import ItemsQuery, OrderBy, Rsm
 from tests.simulation.refusals import Refusal
 
 EJABBERD_PAGE = 1000

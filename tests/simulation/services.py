@@ -11,7 +11,7 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 from pubkeep import payload
-from pubkeep.model import ArchivePage, DiscoItem, ItemsQuery, Rsm, ServiceInfo, WireItem
+from pubkeep.protocol import ArchivePage, DiscoItem, ItemsQuery, Rsm, ServiceInfo, WireItem
 from tests.simulation import paging
 from tests.simulation.archives import Archive, Archiving
 from tests.simulation.history import Change, History, State

@@ -4,7 +4,7 @@
 import pytest
 
 from pubkeep.errors import NotSupported
-from pubkeep.model import ItemsQuery, OrderBy
+from pubkeep.protocol import ItemsQuery, OrderBy
 from tests.simulation.archives import LOST
 from tests.simulation.history import History
 from tests.simulation.refusals import Refusal

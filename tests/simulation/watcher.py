@@ -2,7 +2,8 @@
 """Who looks on at what goes over the streams, before the daemon hears of it."""
 
 from pubkeep.errors import PubkeepError
-from pubkeep.model import NodeEvent, NodeKey
+from pubkeep.model import NodeKey
+from pubkeep.protocol import NodeEvent
 
 
 class Watcher:

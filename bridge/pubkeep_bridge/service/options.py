@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pubkeep.errors import InvalidArgs
-from pubkeep.model import FieldValue
+from pubkeep.protocol import FieldValue
 
 Table = Mapping[str, str]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pubkeep.cache.nodes import Discovery
-from pubkeep.model import FieldValue, ItemRow, NodeRecord, NodeState, Policy, Subscription
+from pubkeep.model import ItemRow, NodeRecord, NodeState, Policy
+from pubkeep.protocol import FieldValue, Subscription
 from pubkeep.questions import Answer, Change, SearchResult
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service.errors import full_name

@@ -36,7 +36,8 @@ from xml.etree.ElementTree import Element
 from pubkeep import payload
 from pubkeep.dates import microseconds
 from pubkeep.errors import Conflict, InvalidArgs, NotFound
-from pubkeep.model import Analysis, NodeKey, Parsed, WireItem
+from pubkeep.model import Analysis, NodeKey, Parsed
+from pubkeep.protocol import WireItem
 from pubkeep.query.conditions import Path
 from pubkeep.query.declared import Declared
 from pubkeep.query.document import pointer

@@ -12,7 +12,8 @@ from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.passed import Passed
 from pubkeep.cache.wanted import Node
 from pubkeep.errors import NOT_STORED, UnknownObject
-from pubkeep.model import Analysis, NodeEvent, NodeKey, NodeRecord, NodeState, WireItem
+from pubkeep.model import Analysis, NodeKey, NodeRecord, NodeState
+from pubkeep.protocol import NodeEvent, WireItem
 
 log = logging.getLogger(__name__)
 

@@ -14,16 +14,8 @@ from pubkeep.cache.verdicts import Verdicts
 from pubkeep.cache.wanted import Node, Valid
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import PubkeepError
-from pubkeep.model import (
-    Confirmation,
-    Copy,
-    EventKind,
-    Listing,
-    NewItem,
-    NodeEvent,
-    NodeState,
-    WireItem,
-)
+from pubkeep.model import Copy, NewItem, NodeState
+from pubkeep.protocol import Confirmation, EventKind, Listing, NodeEvent, WireItem
 from pubkeep.slices import Slices
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from pubkeep.cache import direction
 from pubkeep.cache.conversion import parse
 from pubkeep.cache.links import Link
 from pubkeep.errors import InvalidArgs, LimitExceeded, NotAllowed, NotFound, NotSupported, PubkeepError, Unavailable
-from pubkeep.model import Analysis, ItemRow, ItemsQuery, Listing, NodeKey, NodeRecord, NodeState, OrderBy, WireItem
+from pubkeep.model import Analysis, ItemRow, NodeKey, NodeRecord, NodeState
 from pubkeep.ports import Analysers, PubSubClient
+from pubkeep.protocol import ItemsQuery, Listing, OrderBy, WireItem
 from pubkeep.questions import ItemsRequest, Page
 from pubkeep.slices import Slices
 from pubkeep.sync import strategies

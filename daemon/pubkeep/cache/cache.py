@@ -23,8 +23,9 @@ from pubkeep.cache.writing import Writer
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import Conflict, InvalidArgs, NotFound, PubkeepError, UnknownObject
-from pubkeep.model import Analysis, Applied, Copy, NodeEvent, NodeKey, NodeRecord, NodeState, Policy
+from pubkeep.model import Analysis, Applied, Copy, NodeKey, NodeRecord, NodeState, Policy
 from pubkeep.ports import Analysers, Sessions, Store
+from pubkeep.protocol import NodeEvent
 from pubkeep.questions import (
     Answer,
     ItemsRequest,

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from pubkeep import payload
 from pubkeep.cache.wanted import Node
-from pubkeep.model import Analysis, NewItem, NodeKey, Parsed, WireItem
+from pubkeep.model import Analysis, NewItem, NodeKey, Parsed
 from pubkeep.ports import Analysers
+from pubkeep.protocol import WireItem
 from pubkeep.slices import Slices
 
 

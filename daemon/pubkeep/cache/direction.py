@@ -6,7 +6,7 @@ from typing import Any
 
 from pubkeep import payload
 from pubkeep.cache.links import Link
-from pubkeep.model import ItemsQuery, Listing
+from pubkeep.protocol import ItemsQuery, Listing
 
 FEW = ItemsQuery(max_items=2)
 

@@ -4,7 +4,7 @@
 from collections.abc import Collection, Mapping
 
 from pubkeep.cache.wanted import Node
-from pubkeep.model import Listing
+from pubkeep.protocol import Listing
 
 
 def absent(

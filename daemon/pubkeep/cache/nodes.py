@@ -9,7 +9,8 @@ from pubkeep.cache.applying import Applier
 from pubkeep.cache.parts import Part, Tools, in_time, words
 from pubkeep.cache.reading import Reader
 from pubkeep.errors import InvalidArgs, NotAllowed, NotSupported, Refused, TimedOut
-from pubkeep.model import Confirmation, DiscoItem, FieldValue, NodeKey, ServiceInfo, Subscription
+from pubkeep.model import NodeKey
+from pubkeep.protocol import Confirmation, DiscoItem, FieldValue, ServiceInfo, Subscription
 from pubkeep.sync.scheduler import Scheduler
 
 AFFILIATIONS = ("owner", "publisher", "publish-only", "member", "none", "outcast")

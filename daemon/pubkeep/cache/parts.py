@@ -10,8 +10,9 @@ from pubkeep.cache.known import Known
 from pubkeep.clock import Clock
 from pubkeep.config import CacheSettings
 from pubkeep.errors import TimedOut
-from pubkeep.model import Listing, NodeKey
+from pubkeep.model import NodeKey
 from pubkeep.ports import Analysers, Sessions, Store
+from pubkeep.protocol import Listing
 
 ANSWER_TIME = 20.0
 """Seconds that a caller waits at most, however many requests are made for it (DBUS-API, Conventions)."""

@@ -15,7 +15,8 @@ from pubkeep.cache.known import LEASE
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.wanted import Node
 from pubkeep.errors import NOT_STORED, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut, Unavailable
-from pubkeep.model import Copy, Listing, NodeKey, NodeState
+from pubkeep.model import Copy, NodeKey, NodeState
+from pubkeep.protocol import Listing
 from pubkeep.questions import Answer, ItemsRequest, Page
 
 PATIENCE = 5.0

@@ -17,7 +17,8 @@ from pubkeep.cache.healing import Healer
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.wanted import Node
 from pubkeep.errors import PubkeepError
-from pubkeep.model import Analysis, Applied, NewItem, NodeRecord, WireItem
+from pubkeep.model import Analysis, Applied, NewItem, NodeRecord
+from pubkeep.protocol import WireItem
 from pubkeep.slices import Slices
 
 log = logging.getLogger(__name__)

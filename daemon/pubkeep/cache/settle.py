@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 from pubkeep.cache.order import Lesson
 from pubkeep.cache.watched import Watched
-from pubkeep.model import REMEMBERED, Listing
+from pubkeep.protocol import REMEMBERED, Listing
 
 MAX_ATTEMPTS = 5
 """So often an id is asked for; then it stays unsettled until the node is listed whole."""

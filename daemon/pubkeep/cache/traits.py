@@ -8,7 +8,8 @@ read. What a service was believed to tell and kept to itself once is untold for 
 from collections.abc import Mapping
 from functools import lru_cache
 
-from pubkeep.model import FieldValue, NodeKey
+from pubkeep.model import NodeKey
+from pubkeep.protocol import FieldValue
 
 KINDS = (
     "retract",

@@ -22,8 +22,9 @@ from pubkeep.errors import (
     TimedOut,
     UnknownObject,
 )
-from pubkeep.model import Confirmation, FieldValue, NewItem, NodeKey, WireItem
+from pubkeep.model import NewItem, NodeKey
 from pubkeep.ports import PubSubClient
+from pubkeep.protocol import Confirmation, FieldValue, WireItem
 from pubkeep.slices import Slices
 from pubkeep.sync.scheduler import Scheduler
 from pubkeep.sync.syncing import Syncer

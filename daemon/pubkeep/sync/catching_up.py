@@ -23,8 +23,9 @@ from pubkeep import payload
 from pubkeep.cache.applying import Applier
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.wanted import Node, Proof, Valid
-from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
+from pubkeep.model import Copy, NewItem, NodeState
 from pubkeep.ports import PubSubClient
+from pubkeep.protocol import ItemsQuery, Listing, WireItem
 from pubkeep.slices import Slices
 from pubkeep.sync import fitting, strategies
 from pubkeep.sync.listing import MOVED_AWAY, Lister, Outcome

@@ -15,8 +15,9 @@ from pubkeep.cache.applying import OTHER_ORDER, Applier
 from pubkeep.cache.committing import BATCH
 from pubkeep.cache.parts import Part, Tools, as_it_is
 from pubkeep.cache.wanted import Node, Proof, Valid
-from pubkeep.model import Copy, ItemsQuery, Listing, NewItem, NodeState, WireItem
+from pubkeep.model import Copy, NewItem, NodeState
 from pubkeep.ports import PubSubClient
+from pubkeep.protocol import ItemsQuery, Listing, WireItem
 from pubkeep.slices import Slices
 from pubkeep.sync.pager import Pager
 from pubkeep.sync.proofs import Way

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pubkeep.errors import NotSupported
-from pubkeep.model import ItemsQuery, Listing, OrderBy, WireItem
+from pubkeep.protocol import ItemsQuery, Listing, OrderBy, WireItem
 from pubkeep.sync.proofs import Way
 
 PAGE = 100

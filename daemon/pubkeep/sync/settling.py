@@ -9,7 +9,8 @@ from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.cache.wanted import Node, Valid
 from pubkeep.errors import PubkeepError
-from pubkeep.model import Copy, ItemsQuery, Listing
+from pubkeep.model import Copy
+from pubkeep.protocol import ItemsQuery, Listing
 from pubkeep.sync.listing import Lister
 from pubkeep.sync.proofs import Way
 

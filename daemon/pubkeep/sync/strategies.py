@@ -14,8 +14,8 @@ from pubkeep.cache.parts import as_it_is
 from pubkeep.cache.wanted import Node
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, Refused
-from pubkeep.model import ItemsQuery, OrderBy, WireItem
 from pubkeep.ports import PubSubClient
+from pubkeep.protocol import ItemsQuery, OrderBy, WireItem
 from pubkeep.sync.proofs import TABLE, Proves, Way
 
 MAM = "urn:xmpp:mam:2"

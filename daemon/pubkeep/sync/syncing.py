@@ -10,8 +10,9 @@ from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.cache.wanted import Node
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, Refused, TimedOut, Unavailable
-from pubkeep.model import Copy, ItemsQuery, Listing, NodeKey, NodeState
+from pubkeep.model import Copy, NodeKey, NodeState
 from pubkeep.ports import PubSubClient
+from pubkeep.protocol import ItemsQuery, Listing
 from pubkeep.sync import strategies
 from pubkeep.sync.catching_up import CatchUp
 from pubkeep.sync.listing import Lister, Outcome, Progress, Report

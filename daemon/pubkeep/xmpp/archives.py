@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from itertools import count
 from xml.etree.ElementTree import Element, SubElement
 
-from pubkeep.model import ArchivePage, NodeKey, WireItem
+from pubkeep.model import NodeKey
+from pubkeep.protocol import ArchivePage, WireItem
 from pubkeep.xmpp import events
 
 MAM = "{urn:xmpp:mam:2}"

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement
 
-from pubkeep.model import DiscoItem, FieldValue, ServiceInfo
+from pubkeep.protocol import DiscoItem, FieldValue, ServiceInfo
 from pubkeep.xmpp import forms
 
 INFO = "{http://jabber.org/protocol/disco#info}"

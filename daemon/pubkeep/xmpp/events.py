@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
-from pubkeep.model import EventKind, NodeEvent, NodeKey, WireItem
+from pubkeep.model import NodeKey
+from pubkeep.protocol import EventKind, NodeEvent, WireItem
 
 EVENT = "{http://jabber.org/protocol/pubsub#event}"
 DELAY = "{urn:xmpp:delay}delay"

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
-from pubkeep.model import FieldValue
+from pubkeep.protocol import FieldValue
 
 DATA = "{jabber:x:data}"
 _TRUE = ("1", "true")

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement
 
-from pubkeep.model import FieldValue
+from pubkeep.protocol import FieldValue
 from pubkeep.xmpp import forms
 
 OWNER = "{http://jabber.org/protocol/pubsub#owner}"

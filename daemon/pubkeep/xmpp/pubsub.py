@@ -8,14 +8,14 @@ from xml.etree import ElementTree as ET
 
 from pubkeep import markup
 from pubkeep.errors import InvalidArgs, NotSupported, Refused
-from pubkeep.model import (
+from pubkeep.model import NodeKey
+from pubkeep.protocol import (
     ArchivePage,
     Confirmation,
     DiscoItem,
     FieldValue,
     ItemsQuery,
     Listing,
-    NodeKey,
     OrderBy,
     Rsm,
     ServiceInfo,

@@ -10,7 +10,8 @@ import pytest
 
 from pubkeep.analysers.registry import Registry, load_entry_points
 from pubkeep.errors import Conflict, InvalidArgs, NotFound
-from pubkeep.model import Analysis, NodeKey, Parsed, WireItem
+from pubkeep.model import Analysis, NodeKey, Parsed
+from pubkeep.protocol import WireItem
 
 KEY = NodeKey("alice@localhost", "pubsub.localhost", "urn:x:things")
 PEP = NodeKey("alice@localhost", "alice@localhost", "urn:x:things")

@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element, SubElement
 
 from pubkeep.clock import Clock
 from pubkeep.errors import PubkeepError, TimedOut, Unavailable
-from pubkeep.model import EventKind, FieldValue, ItemsQuery, Listing, NodeEvent, NodeKey, ServiceInfo, WireItem
+from pubkeep.model import NodeKey
+from pubkeep.protocol import EventKind, FieldValue, ItemsQuery, Listing, NodeEvent, ServiceInfo, WireItem
 from tests.daemon.cache.service import PUBSUB, FakeService, wire
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ from xml.etree.ElementTree import Element, SubElement
 
 from pubkeep.clock import Clock
 from pubkeep.errors import NotAllowed, NotFound, NotSupported, PubkeepError, TimedOut, Unavailable
-from pubkeep.model import (
+from pubkeep.model import NodeKey
+from pubkeep.protocol import (
     ArchivePage,
     Confirmation,
     DiscoItem,
@@ -17,7 +18,6 @@ from pubkeep.model import (
     ItemsQuery,
     Listing,
     NodeEvent,
-    NodeKey,
     Rsm,
     ServiceInfo,
     Subscription,

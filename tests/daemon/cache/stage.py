@@ -11,7 +11,8 @@ from pubkeep.cache.cache import Cache
 from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.config import CacheSettings
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, Unavailable
-from pubkeep.model import EventKind, NodeKey, Policy, Traits
+from pubkeep.model import NodeKey, Policy, Traits
+from pubkeep.protocol import EventKind
 from pubkeep.questions import Answer, Freshness, ItemsRequest, SearchRequest
 from pubkeep.sync.jobs import Job, Jobs
 from tests.daemon.cache.scripted import LATE, ScriptedService

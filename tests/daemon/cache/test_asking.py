@@ -13,7 +13,8 @@ from pubkeep.cache import asking
 from pubkeep.cache.links import Link
 from pubkeep.config import CacheSettings
 from pubkeep.errors import NotSupported
-from pubkeep.model import Analysis, ItemsQuery, Listing, NodeKey, Rsm
+from pubkeep.model import Analysis, NodeKey
+from pubkeep.protocol import ItemsQuery, Listing, Rsm
 from pubkeep.questions import ItemsRequest
 from tests.daemon.cache.service import KEY, wire
 

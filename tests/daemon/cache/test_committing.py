@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from pubkeep.errors import NotAllowed, NotFound
-from pubkeep.model import EventKind, WireItem
+from pubkeep.protocol import EventKind, WireItem
 from pubkeep.questions import Answer, NodeFilter
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY, PUBSUB

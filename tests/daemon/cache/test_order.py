@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from pubkeep.cache.order import Lesson
-from pubkeep.model import EventKind
+from pubkeep.protocol import EventKind
 from pubkeep.sync.syncing import RESUBSCRIBE
 from tests.daemon.cache.scripted import LATE
 from tests.daemon.cache.service import KEY

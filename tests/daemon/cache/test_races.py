@@ -8,7 +8,7 @@ import pytest
 
 from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.errors import NotAllowed, NotFound, StorageFull, Unavailable
-from pubkeep.model import EventKind, NodeEvent, WireItem
+from pubkeep.protocol import EventKind, NodeEvent, WireItem
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, PUBSUB, FakeService, wire
 

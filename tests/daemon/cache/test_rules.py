@@ -9,7 +9,8 @@ import pytest
 from pubkeep.cache.passed import IGNORED, NEGATIVE
 from pubkeep.cache.reading import ASK_HIDDEN
 from pubkeep.errors import Cancelled, NotAllowed, NotFound, NotSupported, Unavailable, UnknownObject
-from pubkeep.model import EventKind, NodeKey, Policy
+from pubkeep.model import NodeKey, Policy
+from pubkeep.protocol import EventKind
 from pubkeep.questions import ItemsRequest, NodeFilter
 from tests.daemon.cache.conftest import ENTRY
 from tests.daemon.cache.scripted import LATE

@@ -2,7 +2,7 @@
 """The settle rule, with times given by hand."""
 
 from pubkeep.cache.settle import MAX_ATTEMPTS, Settle
-from pubkeep.model import ItemsQuery, Listing
+from pubkeep.protocol import ItemsQuery, Listing
 from tests.daemon.cache.service import wire
 
 A, B = b"a" * 16, b"b" * 16

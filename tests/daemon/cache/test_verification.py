@@ -6,7 +6,8 @@ import asyncio
 import pytest
 
 from pubkeep.errors import NotAllowed, NotFound
-from pubkeep.model import EventKind, NodeChange, NodeKey, Traits
+from pubkeep.model import NodeChange, NodeKey, Traits
+from pubkeep.protocol import EventKind
 from pubkeep.query.document import read
 from pubkeep.questions import NodeFilter, SearchRequest
 from pubkeep.sync.jobs import Job

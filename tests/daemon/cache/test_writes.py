@@ -9,7 +9,8 @@ import pytest
 from pubkeep.cache.sampling import PAYLOADS
 from pubkeep.cache.writing import PUBLISH_OPTIONS
 from pubkeep.errors import Conflict, InvalidArgs, NotAllowed, NotFound, NotSupported, TimedOut
-from pubkeep.model import EventKind, FieldValue, NodeChange
+from pubkeep.model import NodeChange
+from pubkeep.protocol import EventKind, FieldValue
 from pubkeep.questions import ItemsRequest
 from tests.daemon.cache.conftest import ENTRY, FAN_OUT, Bench
 from tests.daemon.cache.service import KEY, wire

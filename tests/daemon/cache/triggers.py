@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from pubkeep.analysers.registry import Registry
 from pubkeep.errors import NotAllowed, NotFound, PubkeepError, Unavailable
-from pubkeep.model import EventKind, Policy
+from pubkeep.model import Policy
+from pubkeep.protocol import EventKind
 from pubkeep.questions import NodeFilter
 from tests.daemon.cache.conftest import ENTRY
 from tests.daemon.cache.scripted import LATE

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.config import CacheSettings
 from pubkeep.errors import StorageFull
-from pubkeep.model import ItemsQuery
+from pubkeep.protocol import ItemsQuery
 from pubkeep.sync import fitting
 from pubkeep.sync.catching_up import CONTENTS, HIDDEN_EDIT
 from pubkeep.sync.proofs import Way

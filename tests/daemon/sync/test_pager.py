@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from pubkeep.model import ItemsQuery, Listing, Rsm, WireItem
+from pubkeep.protocol import ItemsQuery, Listing, Rsm, WireItem
 from pubkeep.sync.pager import PAGE, Pager
 
 

@@ -11,7 +11,8 @@ import pytest
 from pubkeep.analysers.registry import Registry, load_entry_points
 from pubkeep.cache.cache import Cache
 from pubkeep.config import CacheSettings
-from pubkeep.model import EventKind, ItemsQuery, Listing, NodeEvent, NodeKey
+from pubkeep.model import NodeKey
+from pubkeep.protocol import EventKind, ItemsQuery, Listing, NodeEvent
 from pubkeep.questions import ItemsRequest, NodeFilter
 from pubkeep.storage.store import Store
 from pubkeep.sync.jobs import Job, Jobs

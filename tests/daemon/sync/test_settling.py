@@ -8,7 +8,7 @@ import pytest
 
 from pubkeep.clock import CLOCKS_DIFFER
 from pubkeep.config import CacheSettings
-from pubkeep.model import WireItem
+from pubkeep.protocol import WireItem
 from tests.daemon.cache.scripted import LATE
 from tests.daemon.cache.service import KEY, PUBSUB
 from tests.daemon.cache.stage import AT_ONCE, QUIET, Stage, play

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pubkeep.model import EventKind, NodeEvent, NodeKey
+from pubkeep.model import NodeKey
+from pubkeep.protocol import EventKind, NodeEvent
 from pubkeep.xmpp.events import flaw, is_event, read
 
 KEY = NodeKey("francisco@denmark.lit", "pubsub.shakespeare.lit", "princely_musings")

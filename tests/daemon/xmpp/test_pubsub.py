@@ -10,7 +10,8 @@ import pytest
 
 from pubkeep.clock import Clock
 from pubkeep.errors import NotSupported, Refused, Unavailable
-from pubkeep.model import Confirmation, DiscoItem, ItemsQuery, Listing, NodeKey, OrderBy, Subscription
+from pubkeep.model import NodeKey
+from pubkeep.protocol import Confirmation, DiscoItem, ItemsQuery, Listing, OrderBy, Subscription
 from pubkeep.xmpp.inbox import Inbox
 from pubkeep.xmpp.pubsub import PubSub
 from pubkeep.xmpp.requests import Requests

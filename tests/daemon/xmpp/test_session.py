@@ -12,8 +12,9 @@ import pytest
 from pubkeep.clock import Clock
 from pubkeep.config import XmppSection
 from pubkeep.errors import InvalidArgs, Refused, TimedOut, Unavailable
-from pubkeep.model import Account, AccountState, ItemsQuery, Listing, NodeEvent, NodeKey, Tls
+from pubkeep.model import Account, AccountState, NodeKey, Tls
 from pubkeep.ports import SessionStatus
+from pubkeep.protocol import ItemsQuery, Listing, NodeEvent
 from pubkeep.xmpp.inbox import Inbox
 from pubkeep.xmpp.requests import IN_FLIGHT
 from pubkeep.xmpp.session import LASTING, Session
