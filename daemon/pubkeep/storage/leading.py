@@ -14,8 +14,9 @@ from pubkeep.storage.engines import Fetcher
 from pubkeep.storage.keys import Key, Keys, Range, ranges
 from pubkeep.storage.plan import Plan
 
-FEW = 20_000
-"""Items of a range that are sorted, in 7 ms. Along the time, 20 of so many are not met sooner."""
+FEW, FEW_BESIDE = 20_000, 2000
+"""Items of a range that are sorted, in 7 ms: along the time, 20 of so many are not met sooner. Fewer where there is an
+index of words: each item of the range would be looked through for them."""
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ async def lead(
     if usable and not ranked:
         key, found = min(usable, key=lambda each: len(each[1]))
         point = len(found) == 1 and found[0][1] == found[0][0] + b"\0"
-        if (point and not wanted) or await _few(fetcher, key, found):
+        if (point and not wanted) or await _few(fetcher, key, found, FEW_BESIDE if wanted else FEW):
             made = _by_value(key, found[0][0], dialect) if point else _by_ranges(key, found)
             made.exact = plan.exact and len(plan.keyed) == 1 and not plan.wanted and not plan.unwanted
             return made
@@ -67,11 +68,11 @@ async def lead(
     return made
 
 
-async def _few(fetcher: Fetcher, key: Key, found: Sequence[Range]) -> bool:
-    parameters: dict[str, object] = {"number": FEW + 1}
+async def _few(fetcher: Fetcher, key: Key, found: Sequence[Range], most: int) -> bool:
+    parameters: dict[str, object] = {"number": most + 1}
     sql = f"SELECT count(*) FROM ({_union(key, found, parameters)} LIMIT :number) AS few"  # noqa: S608 (constants only)
     number: int = (await fetcher.execute_fetchall(sql, parameters))[0][0]
-    return number <= FEW
+    return number <= most
 
 
 def _by_value(key: Key, value: bytes, dialect: Dialect) -> Lead:
