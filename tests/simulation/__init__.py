@@ -11,7 +11,8 @@
 * oracle.py    what every answer must be; knows nothing of the cache but the answers it gives
 * ledger.py    what the database must be after each commit
 * daemon.py    the cache as a process: started, stopped, killed
-* users.py     who reads, writes, decides and follows
+* users.py     who reads, writes and decides
+* followers.py  who keeps what Search(since), and what Changes and Lookup tell
 * faults.py    what goes wrong, each with its name (faults_within.py: with the daemon itself)
 * world.py     all of them together, from one seed
 * ending.py    what must come true when nothing happens any more

@@ -38,7 +38,8 @@ REQUIRED = (
     *(
         "answer lost",
         "answer too late",
-        "search compared",
+        "Search compared",
+        "Changes compared",
         "doubtful nodes remembered",
         "parser raises",
         "parser gives rubbish",

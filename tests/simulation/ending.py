@@ -83,8 +83,9 @@ class Ending:
                 doubt = world.cache.explain(key)
                 if "ended again" not in str(doubt):
                     raise Wrong(f"O6: {key.node} is not synced: {answer and answer.reason} {doubt}")
-        world.users.since = None
-        await world.users.follow()
+        world.searcher.since = None
+        await world.searcher.follow()
+        await world.reader.follow()
         world.cells.compared()
         if fault := world.disk.ledger.index_fault():
             raise Wrong(fault)

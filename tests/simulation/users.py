@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pubkeep.errors import CursorTooOld, NotAllowed, NotFound, NotReady, PubkeepError, TimedOut
+from pubkeep.errors import NotAllowed, NotFound, PubkeepError, TimedOut
 from pubkeep.model import NodeKey, Policy
-from pubkeep.questions import Format, Freshness, ItemsRequest, NodeFilter, SearchRequest
+from pubkeep.questions import Format, Freshness, ItemsRequest, NodeFilter
 from tests.simulation.oracle import HIDDEN, judge, judge_refusal, text_of
 
 if TYPE_CHECKING:
@@ -35,11 +35,6 @@ class Users:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._chance, self._seen = world.chance, world.seen
-        self.mirror: dict[str, str] = {}
-        """URI -> title, as Search(since) tells."""
-        self.since: int | None = None
-        self._searched: Sequence[NodeKey] = ()
-        """The nodes that the last search concerned."""
         self._decided: dict[NodeKey, Policy] = {}
 
     # -- reading ---------------------------------------------------------------------------------
@@ -270,66 +265,6 @@ class Users:
                 if policy.max_age and self._decided.get(key) is policy:
                     sight.max_age = policy.max_age
                 return
-
-    # -- following -----------------------------------------------------------------------------------
-
-    async def follower(self) -> None:
-        """Keeps a list of everything by Search(since), as a frontend does."""
-        await asyncio.sleep(self._chance.uniform(1, 4))
-        await self.follow()
-
-    async def follow(self) -> None:
-        """What Search tells since the last time makes just what the table holds."""
-        world = self._world
-        accounts = list(world.networks)
-        ledger, commits = world.daemon.disk.ledger, world.daemon.disk.ledger.commits
-        since = self.since
-        try:
-            request = SearchRequest(since=since, limit=500)
-            found = await world.daemon.call(world.cache.search(request, accounts))
-        except CursorTooOld:
-            self.mirror, self.since = {}, None  # another file
-            return
-        except (Killed, NotReady):
-            return
-        self._searched = found.nodes
-        if self.since != since:
-            return  # another file was put in its place meanwhile
-        if found.reset or self.since is None:
-            self.mirror = {}
-        for uri in found.removed:
-            self.mirror.pop(uri, None)
-        self.mirror |= {row.uri: row.title for row in found.items}
-        if self.since is not None and found.sequence < self.since:
-            raise Wrong(f"O3: Search goes from {self.since} back to {found.sequence}")
-        self.since = found.sequence
-        table = ledger.table()
-        if ledger.commits == commits and found.sequence < ledger.sequence:
-            if not any(self._refused(NodeKey(*place[:3])) for place in table):
-                raise Wrong(f"O7: Search stops at {found.sequence}, there are changes until {ledger.sequence}")
-        elif ledger.commits == commits:
-            self._seen["search compared"] += 1
-            if sorted(self.mirror.values()) != sorted(table.values()):
-                raise Wrong(f"O7: Search tells {self.mirror}, held is {table}")
-
-    def look(self) -> None:
-        """What is remembered of how many nodes are doubtful is what is counted."""
-        cache, accounts = self._world.cache, list(self._world.networks)
-        if (kept := cache.census.remembered(self._searched)) is None:
-            return
-        self._seen["doubtful nodes remembered"] += 1
-        there = [
-            (state, record.items)
-            for record, state in cache.get_nodes(NodeFilter(), accounts)
-            if record.key in self._searched and state not in ("synced", "denied", "gone")
-        ]
-        stale = sum(state in ("stale", "error", "syncing") and items > 0 for state, items in there)
-        if kept != (len(there), stale):
-            raise Wrong(f"O7: {kept} are told to be doubtful, {there} are")
-
-    def _refused(self, key: NodeKey) -> bool:
-        """Whether it is, as far as the process knows: then its rows are held back until that is stored."""
-        return self._world.cache.explain(key)["state"] in ("denied", "gone")
 
 
 CELLS = {"synchronise": "policy always", "never": "policy never", "always": "policy always", "forget": "forget all"}
