@@ -34,7 +34,7 @@ async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     metas: list[Mapping[str, Any]] = []
     removed: dict[str, None] = {}
     items: dict[str, Item] = {}
-    async for page in _pages(pubkeep, arguments):
+    async for page in pages(pubkeep, arguments):
         metas.append(page.meta)
         if page.reset:
             removed, items = {}, {}
@@ -58,15 +58,18 @@ async def search(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     return DONE if items or removed else NOTHING
 
 
-async def _pages(pubkeep: Pubkeep, arguments: argparse.Namespace) -> AsyncGenerator[SearchAnswer, None]:
+async def pages(pubkeep: Pubkeep, arguments: argparse.Namespace) -> AsyncGenerator[SearchAnswer, None]:
     """One page after the other, until there are enough or no more.
 
     Several pages are of several moments, and so their `sequence` is the smallest of theirs. Where they are all that
-    there is, what changed meanwhile follows, until all is of one moment: then somebody may keep it.
+    there is, what changed meanwhile follows, until all is of one moment: then somebody may keep it. Or until no more is
+    told than before: something is held back.
     """
     asked, cursor, since = query(arguments), arguments.cursor, arguments.since
     left = sys.maxsize if arguments.all else arguments.limit or (sys.maxsize if arguments.paged else SHOWN)
     first: int | None = None
+    followed: int | None = None
+    """Since when what changed was asked for already."""
     while True:
         page = await pubkeep.search(
             asked,
@@ -82,8 +85,8 @@ async def _pages(pubkeep: Pubkeep, arguments: argparse.Namespace) -> AsyncGenera
         yield replace(page, meta={**page.meta, "sequence": first})
         left -= len(page.items)
         cursor, since = page.cursor, None
-        if cursor is None and last != first:
-            first, since = None, first
+        if cursor is None and first not in (last, followed):
+            first, since, followed = None, first, first
         elif not (left > 0 and cursor):
             return
 

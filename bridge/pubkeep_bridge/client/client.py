@@ -217,8 +217,8 @@ class Pubkeep:
             limit: so many (default 50); `cursor` of the answer goes on after them.
             since: only what changed after this sequence number: the live view. Search once; then, on each `watch`
                 event, again with the last answer's `sequence`. Who keeps several pages asks once more first, with the
-                smallest `sequence` of them, until all comes in one page: what later pages show is newer than that
-                number says, and may be lost with the power.
+                smallest `sequence` of them, until all comes in one page, or no later number is told: what later pages
+                show is newer than that number says, and may be lost with the power.
             extra: fill `extra` of the items; `snippet` and `rank` of it say why they were found.
             tag: a newer search with the same tag ends this one.
 

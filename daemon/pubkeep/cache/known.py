@@ -191,7 +191,7 @@ class Known:
             node.link.as_of + self._settings.lease if node.link.as_of is not None else now,
             node.proof.verified_at + self.max_age(node) if node.proof is not None else now,
         )
-        return min((end for end in ends if end > now), default=math.inf)
+        return min((end for end in ends if end >= now), default=math.inf)
 
     def _too_old(self, node: Node, proof: Proof, now: float) -> bool:
         """A proof grows old where changes of some kind may be kept to itself by the service."""

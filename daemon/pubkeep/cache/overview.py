@@ -28,9 +28,9 @@ class Overview(Part):
 
     async def search(self, request: SearchRequest, accounts: Sequence[str]) -> SearchResult:
         """Items of these accounts that match (DBUS-API, Search)."""
-        result = self._shown(await self._healer.reading(lambda: self._store.search(request, accounts)), request)
+        result = await self._healer.reading(lambda: self._store.search(request, accounts))
         incomplete, stale = await self.census.doubtful(result.nodes)
-        return replace(result, incomplete=incomplete, stale=stale)
+        return self._shown(replace(result, incomplete=incomplete, stale=stale), request)
 
     async def lookup(
         self, uris: Sequence[str], accounts: Sequence[str], form: Format, *, extra: bool
@@ -75,8 +75,8 @@ class Overview(Part):
             request = replace(request, among=frozenset(record.key for record, _ in kept))
         result = await self._store.changes(request, accounts)
         for at, change in enumerate(result.changes):
-            if change.kind in ("published", "parsed") and self._hidden(change.node):
-                # its refusal is not stored yet (see _shown): no lookup shows the item, nothing may say that it is back
+            if change.kind in ("published", "parsed", "shown") and self._hidden(change.node):
+                # its refusal is not stored yet (see _shown): no lookup shows it, and nothing may say that it is back
                 behind = result.changes[at - 1].sequence if at else request.since
                 return ChangesResult(result.changes[:at], behind, more=False)
         return result
@@ -92,14 +92,15 @@ class Overview(Part):
     def _shown(self, result: SearchResult, request: SearchRequest) -> SearchResult:
         """Without what was refused meanwhile.
 
-        That is not stored yet, and perhaps never will be: then nothing says that the items are back when access is. So
-        the answer's number is one from before them, and who goes on from there is told of them when they are shown.
+        That is not stored yet, and perhaps never will be, where the process dies: then nothing says that the items are
+        back when access is. So the answer's number is one from before them, and who goes on from there is told of them
+        when they are shown; after a reset, in which older ones are missing too, that is none.
         """
         items = tuple(row for row in result.items if self._readable(row))
         if not (refused := len(result.items) - len(items)):
             return result
         count = None if result.count is None else result.count - refused
-        return replace(result, items=items, count=count, sequence=request.since or 0)
+        return replace(result, items=items, count=count, sequence=0 if result.reset else request.since or 0)
 
     def _readable(self, row: ItemRow) -> bool:
         return not self._hidden(NodeKey(row.account, row.service, row.node))

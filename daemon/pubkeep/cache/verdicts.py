@@ -65,6 +65,8 @@ class Verdicts(Committer):
 
     async def reveal(self, node: Node) -> None:
         """A denied, gone or ignored node gives a list (again); what is held of it is to be verified."""
+        if node.hidden:
+            await self.save(node)  # where the refusal is not stored yet, nothing would say that its items are back
         await self.save(node, state=NodeState.STALE, reason="readable again", error="")
 
     async def subscribed(self, node: Node) -> None:

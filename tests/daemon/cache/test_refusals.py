@@ -8,7 +8,6 @@ import pytest
 
 from pubkeep.cache.access import Access
 from pubkeep.errors import NotAllowed, NotFound, Unavailable
-from pubkeep.questions import ChangesRequest, SearchRequest, SearchResult
 from tests.daemon.cache.conftest import ENTRY, Bench
 from tests.daemon.cache.service import KEY
 from tests.daemon.cache.stage import Stage, play
@@ -19,17 +18,6 @@ async def hidden(bench: Bench) -> None:
     for freshness in ("cache", "quick"):
         with pytest.raises(NotAllowed):
             await bench.read(freshness=freshness)
-
-
-async def searched(stage: Stage, since: int | None = None) -> SearchResult:
-    """Search for everything."""
-    return await stage.cache.search(SearchRequest(since=since), [KEY.account])
-
-
-async def changed(stage: Stage, since: int) -> tuple[list[str], int]:
-    """The ids that Changes tells, and from where it goes on."""
-    result = await stage.cache.changes(ChangesRequest(since), [KEY.account])
-    return [change.item_id for change in result.changes], result.next
 
 
 async def until(there: Callable[[], object]) -> None:
@@ -181,35 +169,6 @@ def test_what_was_refused_is_not_looked_up_though_that_cannot_be_stored() -> Non
         rows, missing = await stage.cache.lookup(uris, [KEY.account], "json", extra=False)
         assert (rows, missing, await stage.held()) == ([], uris, "abc")
         stage.disk.failing.clear()
-        await stage.close()
-
-    play(scene)
-
-
-def test_what_a_search_held_back_is_told_when_access_is_back_though_nothing_of_it_was_stored() -> None:
-    async def scene() -> None:
-        stage = Stage(KEY)
-        await stage.enter("synced")
-        before = (await searched(stage)).sequence
-        await stage.cache.writer.publish(KEY, [ENTRY.format("4")], ids=["d"])
-        stage.disk.failing["any"] = 1000
-        stage.service.error = NotAllowed("access is not allowed")
-        await stage.synchronise()
-
-        first, later = await searched(stage), await searched(stage, since=before)
-
-        assert ([row.id for row in first.items], first.sequence) == ([], 0)
-        assert ([row.id for row in later.items], later.sequence) == ([], before)
-        assert await changed(stage, before) == ([], before)
-
-        stage.disk.failing.clear()
-        stage.service.error = None
-        await stage.synchronise()
-        shown = await searched(stage, since=before)
-
-        assert "d" in [row.id for row in shown.items]
-        assert shown.sequence > before
-        assert "d" in (await changed(stage, before))[0]
         await stage.close()
 
     play(scene)
