@@ -83,9 +83,9 @@ class Ending:
                 doubt = world.cache.explain(key)
                 if "ended again" not in str(doubt):
                     raise Wrong(f"O6: {key.node} is not synced: {answer and answer.reason} {doubt}")
-        world.searcher.since = None
-        await world.searcher.follow()
-        await world.reader.follow()
+        world.by_search.since = None
+        await world.by_search.follow()
+        await world.by_changes.follow()
         world.cells.compared()
         if fault := world.disk.ledger.index_fault():
             raise Wrong(fault)

@@ -2,6 +2,7 @@
 """Those who keep what is told: by Search(since), and by Changes and Lookup. O7: they have just what the table holds."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Collection, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,9 +27,11 @@ class Follower:
     """Somebody who keeps a list of everything."""
 
     what = ""
+    stops = False
+    """Whether nothing is told from the first item on that is held back."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, world: "World", chance: random.Random) -> None:
+        self._world, self._chance = world, chance
         self._accounts = list(world.networks)
         self.mirror: dict[str, str] = {}
         """URI -> title."""
@@ -36,7 +39,7 @@ class Follower:
 
     async def run(self) -> None:
         """Again after a while."""
-        await asyncio.sleep(self._world.chance.uniform(1, 4))
+        await asyncio.sleep(self._chance.uniform(1, 4))
         await self.follow()
 
     async def follow(self) -> None:
@@ -60,7 +63,7 @@ class Follower:
         """What is kept, at a number that was told when so many transactions were committed, is what is held.
 
         But for nodes that are refused as far as the process knows: as long as that is not stored they are held back,
-        and the number is one from before them.
+        and the number is one from before them. Search tells the rest, Changes stops there.
         """
         ledger = self._world.daemon.disk.ledger
         if ledger.commits != commits:
@@ -69,6 +72,8 @@ class Follower:
         refused = {key for key in map(_node, table) if self._refused(key)}
         if sequence < ledger.sequence and not refused:
             raise Wrong(f"O7: {self.what} stops at {sequence}, there are changes until {ledger.sequence}")
+        if sequence < ledger.sequence and self.stops:
+            return
         self._world.seen[f"{self.what} compared"] += 1
         if (kept := _without(self.mirror, refused)) != (held := _without(table, refused)):
             raise Wrong(f"O7: {self.what} tells {kept}, held is {held}")
@@ -77,13 +82,13 @@ class Follower:
         return self._world.cache.explain(key)["state"] in ("denied", "gone")
 
 
-class Searcher(Follower):
+class BySearch(Follower):
     """By Search(since)."""
 
     what = "Search"
 
-    def __init__(self, world: "World") -> None:
-        super().__init__(world)
+    def __init__(self, world: "World", chance: random.Random) -> None:
+        super().__init__(world, chance)
         self._concerned: Collection[NodeKey] = ()
         """The nodes that the last search concerned."""
 
@@ -119,10 +124,11 @@ class Searcher(Follower):
             raise Wrong(f"O7: {kept} are told to be doubtful, {there} are")
 
 
-class Reader(Follower):
+class ByChanges(Follower):
     """By Changes, and a Lookup of what they name."""
 
     what = "Changes"
+    stops = True
 
     async def _follow(self) -> None:
         cache = self._world.cache

@@ -17,7 +17,7 @@ from tests.simulation.cells import Cells
 from tests.simulation.daemon import Daemon
 from tests.simulation.ending import QUIET, SOON, Ending
 from tests.simulation.faults import FAULTS, OFTEN, Fault, interrupted, name_of
-from tests.simulation.followers import Reader, Searcher
+from tests.simulation.followers import ByChanges, BySearch
 from tests.simulation.history import History, State
 from tests.simulation.loop import EPOCH, VirtualClock, VirtualLoop
 from tests.simulation.network import Network
@@ -89,7 +89,7 @@ class World:
         for network in self.networks.values():
             network.watcher = self.cells
         self.users = Users(self)
-        self.searcher, self.reader = Searcher(self), Reader(self)
+        self.by_search, self.by_changes = BySearch(self, self.chance), ByChanges(self, random.Random(seed + 6))
 
     def _join(self, account: str, service: Service, chance: random.Random) -> None:
         """An account. The service as it sees it is its own: what others do is done to each of them alike."""
@@ -124,7 +124,9 @@ class World:
             await self._show_order()
         users = self.users
         actors: list[Callable[[], Awaitable[None]]] = [self._others, users.reader, users.reader, users.reader]
-        actors += [users.writer, self.searcher.run, self.reader.run]
+        actors += [users.writer, self.by_search.run]
+        if self.seed % 3 == 2:
+            actors.append(self.by_changes.run)
         if self.faults:
             actors += [self._fault, self._interruption if self.long else self._fault, users.decider]
         busy = BUSY_LONG if self.long else BUSY
@@ -199,7 +201,7 @@ class World:
         if self.disk.ledger.wrong:
             raise Wrong(self.disk.ledger.wrong)
         if self.daemon.running.is_set():
-            self.searcher.look()
+            self.by_search.look()
 
     def say(self, words: str) -> None:
         """A line of the trace."""
