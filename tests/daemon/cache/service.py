@@ -83,9 +83,9 @@ class FakeService:
         self.stuck = False
         """It does not even fail to answer."""
         self.writes = 0
+        """Requests of type set that came in."""
         self.shows_ids = True
         """False: disco#items lists nothing, as ejabberd does where access is refused."""
-        """Requests of type set that came in."""
         self.trouble: PubkeepError | None = None
         """The next request for items fails with it."""
         self.subscribes = True

@@ -207,11 +207,19 @@ async def test_an_answer_with_others_than_the_newest_that_are_kept_leaves_a_hole
     change, options = UNTOLD[case]
     await bench.cache.set_policy(KEY, Policy(max_items=2))
     await kept_as(bench, "partial")
-    holes = bench.cache.statistics([KEY.account]).get("holes", 0)
+    holes, looked = bench.cache.statistics([KEY.account]).get("holes", 0), asyncio.Event()
 
+    async def then() -> None:
+        bench.service.between = wait  # for what is listed anew
+
+    async def wait() -> None:
+        await looked.wait()
+
+    bench.service.between = then
     change(bench.service.items_held)
     await bench.read(freshness="service", **options)
     held = await bench.read(freshness="cache")
+    looked.set()
 
     assert bench.cache.statistics([KEY.account])["holes"] == holes + 1
     assert (held.stale, held.reason) == (True, "the service had changes that it did not tell")
