@@ -16,7 +16,7 @@ from tests.simulation.runner import ROOT, Campaign, limited, replay, run_seed, s
 
 SOAK = ROOT / "tests" / "simulation" / "soak.json"
 """What `make soak` wrote last, where it was committed."""
-SAME = 20
+SAME = 8
 """Seeds that are run twice."""
 OWN_TIME = {"clock.py", "notify.py", "sqlite.py", "stream.py"}
 """The clock itself; systemd's; waiting for another process at the start; slices of parsing, which no history has."""

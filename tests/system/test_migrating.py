@@ -20,7 +20,7 @@ from tests.migrations.keep import unpacked
 from tests.system.conftest import until
 from tests.system.test_command_line import PROGRAM
 
-pytestmark = [pytest.mark.system, pytest.mark.dbus]
+pytestmark = pytest.mark.system
 FROM = "0006"
 STEP = "the database is migrated, step 2 of 2 (0008)"
 HELD = {
