@@ -64,7 +64,8 @@ lint: setup needs
 
 test: lint
 	PUBKEEP_DBUS=fast $(PYTEST) $(SOME) $(TESTS)
-	PUBKEEP_DBUS=next $(PYTEST) $(SOME) tests/bridge tests/system -m '(dbus or not system) and not slow'
+	PUBKEEP_DBUS=next $(PYTEST) $(SOME) tests/bridge tests/system -m '(dbus or not system) and not slow' \
+	  --ignore=tests/bridge/test_searches.py
 
 bench: setup needs
 	PUBKEEP_DBUS=fast $(BIN)/python -m tests.bench
