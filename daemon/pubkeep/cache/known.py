@@ -187,10 +187,11 @@ class Known:
 
     def stands_until(self, node: Node, now: float) -> float:
         """When its state may become another one though nothing happens: as the lease ends, or the proof grows old."""
-        ends = (
-            node.link.as_of + self._settings.lease if node.link.as_of is not None else now,
-            node.proof.verified_at + self.max_age(node) if node.proof is not None else now,
-        )
+        ends = []
+        if node.link.as_of is not None:
+            ends.append(node.link.as_of + self._settings.lease)
+        if node.proof is not None:
+            ends.append(node.proof.verified_at + self.max_age(node))
         return min((end for end in ends if end >= now), default=math.inf)
 
     def _too_old(self, node: Node, proof: Proof, now: float) -> bool:

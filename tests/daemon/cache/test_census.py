@@ -31,6 +31,21 @@ def test_nothing_is_counted_anew_while_nothing_changes() -> None:
     play(scene)
 
 
+def test_what_is_held_of_services_that_nobody_has_heard_of_is_not_counted_anew_either() -> None:
+    async def scene() -> None:
+        stage = Stage(KEY)
+        await stage.enter("synced")
+        await stage.close()
+        await stage.open()
+
+        found = await searched(stage)
+
+        assert stage.cache.census.remembered(found.nodes) == (found.incomplete, found.stale) == (1, 1)
+        await stage.close()
+
+    play(scene)
+
+
 def test_a_session_that_is_lost_is_seen_at_once() -> None:
     async def scene() -> None:
         stage = Stage(KEY)
