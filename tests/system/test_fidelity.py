@@ -85,6 +85,7 @@ async def published_and_read(server: Server, node: str, payloads: list[str]) -> 
             return job.ended
 
         await until(ended)
+        assert (job.state, job.error) == ("done", None)
         ids = [str(number) for number in range(len(payloads))]
         await writer.cache.writer.publish(writer.key(SERVICE, node), payloads, ids=ids)
 
@@ -92,6 +93,9 @@ async def published_and_read(server: Server, node: str, payloads: list[str]) -> 
             rows = (await reader.read(SERVICE, node, max=1000, freshness="cache")).page.items
             return {row.id: row.xml for row in rows} if len(rows) == len(ids) else {}
 
-        told: dict[str, str] = await until(come, 60)
+        try:
+            told: dict[str, str] = await until(come, 60)
+        except TimeoutError:
+            pytest.fail(f"not all came: {await reader.cache.explain(reader.key(SERVICE, node))}")
         listed = (await reader.read(SERVICE, node, max=1000, freshness="service")).page.items
         return told, {row.id: row.xml for row in listed}
