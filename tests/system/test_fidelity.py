@@ -96,6 +96,6 @@ async def published_and_read(server: Server, node: str, payloads: list[str]) -> 
         try:
             told: dict[str, str] = await until(come, 60)
         except TimeoutError:
-            pytest.fail(f"not all came: {await reader.cache.explain(reader.key(SERVICE, node))}")
+            pytest.fail(f"not all came: {reader.cache.explain(reader.key(SERVICE, node))}")
         listed = (await reader.read(SERVICE, node, max=1000, freshness="service")).page.items
         return told, {row.id: row.xml for row in listed}
