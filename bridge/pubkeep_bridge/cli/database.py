@@ -26,7 +26,7 @@ async def _stats(asked: Database, arguments: argparse.Namespace) -> int:
     if arguments.json:
         render.document(found)
     else:
-        render.pairs({key: _shown(key, value) for key, value in found.items()})
+        render.pairs({key: _bytes(int(size)) if key.startswith("bytes") else size for key, size in found.items()})
     return DONE
 
 
@@ -91,12 +91,6 @@ def _copy(source: int, target: int, size: int) -> None:
         done += os.write(target, part)
         os.lseek(target, done, os.SEEK_SET)
     os.fsync(target)
-
-
-def _shown(key: str, value: int | str | bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return _bytes(int(value)) if key.startswith("bytes") else str(value)
 
 
 def _bytes(size: int) -> str:

@@ -51,7 +51,7 @@ async def config(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     if arguments.json:
         render.document(found)
     else:
-        render.pairs({render.clean(key): _shown(value) for key, value in found.items()})
+        render.pairs({render.clean(key): value for key, value in found.items()})
     return DONE
 
 
@@ -150,10 +150,6 @@ def _values(given: list[tuple[str, str]], form: Mapping[str, Value]) -> dict[str
 
 def _wrong(words: str) -> InvalidArgs:
     return InvalidArgs(f"{STANDARD}InvalidArgs", words)
-
-
-def _shown(value: Value) -> str | list[str]:
-    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def _done(arguments: argparse.Namespace, words: str, document: Mapping[str, str]) -> int:

@@ -92,7 +92,8 @@ async def explain(pubkeep: Pubkeep, arguments: argparse.Namespace) -> int:
     tried, reasons = found.pop("tried"), found.pop("reasons")
     for name, reason in zip(tried, reasons, strict=True):
         print(f"analyser {render.clean(name)}: {render.clean(reason)}")
-    render.pairs({key: render.date(v) if key in ("verified_at", "next_attempt") else v for key, v in found.items()})
+    dates = {key: render.date(found[key]) for key in ("verified_at", "next_attempt") if key in found}
+    render.pairs({key: value for key, value in (found | dates).items() if value not in ("", [])})
     return DONE
 
 

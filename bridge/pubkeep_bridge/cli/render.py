@@ -81,8 +81,8 @@ def pairs(values: Mapping[str, Any]) -> None:
     """Keys and values, one a line."""
     longest = max((len(key) for key in values), default=0)
     for key, value in values.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        print(f"{key:{longest}}  {clean(text)}")
+        several = value if isinstance(value, list | tuple) else [value]
+        print(f"{key:{longest}}  {clean(', '.join(map(_word, several)))}".rstrip())
 
 
 def marked(pieces: Sequence[str], indent: str) -> None:
@@ -138,6 +138,10 @@ def note(text: str) -> None:
 def colours() -> bool:
     """Whether to use them: a terminal that has some, and nobody asked for none (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _word(value: Any) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _plain(value: Any) -> Any:
