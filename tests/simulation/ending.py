@@ -59,7 +59,7 @@ class Ending:
         world.say("quiet from now on")
         await asyncio.sleep(QUIET)
         for key in kept:
-            if world.cells.state(key) != "denied":  # nobody is told that access is back; a reader finds out
+            if world.cells.state(key) not in ("denied", "gone"):  # nobody tells that it is back; a reader finds out
                 self._compare(key, verified.get(key, -9e9), "without help")
         for jid, network in world.networks.items():
             if network.requests - begun[jid] > BUDGET * len(kept):

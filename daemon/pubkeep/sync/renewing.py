@@ -10,15 +10,14 @@ from pubkeep.cache.barrier import barrier
 from pubkeep.cache.parts import Part, Tools
 from pubkeep.cache.wanted import Node
 from pubkeep.errors import PubkeepError
-from pubkeep.model import NodeState
 
 log = logging.getLogger(__name__)
 
 DAY = 86400.0
 LEASE_EVERY = 45.0
 """Seconds between two signs of life of a service of which nodes are being read."""
-ASK_DENIED = 3600.0
-"""Seconds after which a denied node is asked for again, though nobody reads it."""
+ASK_HIDDEN = 3600.0
+"""Seconds after which a denied or gone node is asked for again, though nobody reads it: nobody tells that it is back."""
 READ_LATELY = 600.0
 """Seconds for which a service counts as being read."""
 
@@ -64,8 +63,8 @@ class Renewing(Part):
     def _renew_leases(self, now: float) -> None:
         """Services read lately get a round trip, and nodes a new proof in time."""
         for node in self._known.nodes():
-            denied = node.record.state is NodeState.DENIED and now - node.refused_at >= ASK_DENIED
-            if denied or (now - node.read_at < READ_LATELY and self._known.grows_old(node, 2 * LEASE_EVERY)):
+            hidden = node.hidden and now - max(node.refused_at, node.ended_at) >= ASK_HIDDEN
+            if hidden or (now - node.read_at < READ_LATELY and self._known.grows_old(node, 2 * LEASE_EVERY)):
                 self._want(node)
         for node in self._read_lately(now):
             if self._known.live(node.key.account) and node not in self._barriers:

@@ -275,6 +275,7 @@ class Syncer(Part):
             await self._applier.denied(node, str(error), asked_at)
             raise
         except NotFound as error:
+            node.refused_at = asked_at
             if node.record.state is not NodeState.GONE:  # how it went is known: deleted, perhaps with a redirect
                 await self._applier.gone(node, str(error))
             return True

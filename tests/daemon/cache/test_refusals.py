@@ -117,6 +117,24 @@ async def test_a_denied_node_is_asked_for_again_each_hour_though_nobody_reads_it
     assert await bench.state() == ("cache", [("a", "1"), ("b", "2"), ("c", "3")])
 
 
+async def test_a_gone_node_is_asked_for_again_each_hour_though_nobody_reads_it(bench: Bench) -> None:
+    bench.service.deleted = True
+    await bench.ended(await bench.cache.synchronise(KEY))
+    bench.service.deleted, bench.service.items_held = False, {"new": "1"}
+
+    asked = len(bench.service.asked)
+
+    bench.clock.forward += 3000
+    bench.cache.session_resumed(KEY.account)
+    await asyncio.sleep(0.2)
+    assert len(bench.service.asked) == asked
+    bench.clock.forward += 601
+    bench.cache.session_resumed(KEY.account)
+
+    await bench.undoubted()
+    assert await bench.state() == ("cache", [("new", "1")])
+
+
 async def test_a_denied_node_that_we_make_anew_shows_nothing_of_the_one_before(bench: Bench) -> None:
     await denied(bench)
     bench.service.closed, bench.service.items_held = False, {}
