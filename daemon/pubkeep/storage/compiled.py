@@ -10,7 +10,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Select
+from sqlalchemy import Connection, CursorResult, Dialect, Executable, Select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import CompilerElement
 
@@ -26,6 +26,16 @@ class Compiled:
     def args(self, **parameters: object) -> dict[str, object]:
         """What is to be bound."""
         return self._constants | parameters
+
+
+def ask(connection: Connection, statement: Executable, **values: object) -> CursorResult[tuple[Any, ...]]:
+    """Run a statement once; the values go to the driver as they are.
+
+    Args:
+        statement: one that lives as long as the program.
+    """
+    sql, ordered = _compiled(statement, connection.dialect, tuple(values))
+    return connection.exec_driver_sql(sql, ordered(values))
 
 
 def many(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:

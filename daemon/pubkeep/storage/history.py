@@ -41,7 +41,7 @@ SELECT sequence, CASE WHEN received > :since THEN 'published' ELSE 'parsed' END,
 WHERE sequence > :behind ORDER BY sequence LIMIT :number
 """
 _LOG = """
-SELECT sequence, kind, uri, type, node FROM change WHERE sequence > :behind AND node != 0
+SELECT sequence, kind, item_id, node, uri, type FROM change WHERE sequence > :behind AND node != 0
 ORDER BY sequence LIMIT :number
 """
 
@@ -125,9 +125,8 @@ def _items(rows: Sequence[Any], nodes: Mapping[int, KnownNode]) -> list[_Row]:
 def _logged(rows: Sequence[Any], nodes: Mapping[int, KnownNode]) -> list[_Row]:
     """What is gone, and nodes."""
     found = []
-    for sequence, kind, uri, type_, number in rows:
-        key, item_id = parse_item_uri(uri)
-        found.append((sequence, kind, nodes.get(number) or KnownNode(key, type_), item_id))
+    for sequence, kind, item_id, number, uri, type_ in rows:
+        found.append((sequence, kind, nodes.get(number) or KnownNode(parse_item_uri(uri)[0], type_), item_id))
     return found
 
 

@@ -18,7 +18,7 @@ class Statements:
         some, numbers = dialect.among_texts("item_id", "some"), dialect.numbers("some")
         self.last_tkeys: TextClause = text(
             f"SELECT value, (SELECT max(tkey) FROM item WHERE tkey >= value << {TKEY_BITS}"  # noqa: S608 (constants only)
-            f" AND tkey < (value + 1) << {TKEY_BITS}) FROM ({numbers}) AS seconds"
+            f" AND tkey < (value + 1) << {TKEY_BITS}) AS last FROM ({numbers}) AS seconds"
         )
         self.held: TextClause = text(
             "SELECT item_id, number, digest, publisher, tkey, stored, analyser, version, received"  # noqa: S608

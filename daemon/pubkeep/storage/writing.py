@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select, updat
 from pubkeep.errors import Conflict
 from pubkeep.model import HIDDEN, Applied, NewItem, NodeRecord, NodeState
 from pubkeep.storage import indexing, keys, tables
-from pubkeep.storage.compiled import many
+from pubkeep.storage.compiled import ask, many
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.dialect import Dialect
 from pubkeep.storage.dialects import dialect_of
@@ -56,6 +56,7 @@ _COUNT = (
         items=Node.c["items"] + bindparam("b_added"), sequence=bindparam("b_sequence"), newest=bindparam("b_newest")
     )
 )
+_TURN = update(Node).where(Node.c.number == bindparam("b_number")).values(turned=bindparam("b_turned"))
 _BEFORE = select(
     *(Node.c["items"], Node.c.sequence, Node.c.newest, Node.c.state),
     select(func.max(Item.c.number)).scalar_subquery().label("last_number"),
@@ -94,7 +95,7 @@ class ItemChanges:
     def __post_init__(self) -> None:
         self._dialect = dialect_of(self.connection)
         self._statements = statements(self._dialect)
-        self._before = self.connection.execute(_BEFORE, {"number": self.node.number}).first()
+        self._before = ask(self.connection, _BEFORE, number=self.node.number).first()
         if self._before is None:
             raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
 
@@ -169,8 +170,8 @@ class ItemChanges:
         gone = [row.item_id for row in rows]
         self._unindex(rows)
         for part in _parts([row.number for row in rows]):
-            self.connection.execute(self._statements.drop_payloads, {"some": part})
-            self.connection.execute(self._statements.drop_items, {"some": part})
+            ask(self.connection, self._statements.drop_payloads, some=part)
+            ask(self.connection, self._statements.drop_items, some=part)
         self._no_tombstones(gone)
         many(self.connection, _NEW_CHANGE, [self._change(kind, item_id) for item_id in gone])
         self.retracted += gone
@@ -203,27 +204,26 @@ class ItemChanges:
         published, retracted = tuple(self.published), tuple(self.retracted)
         if record is not None:
             self._no_tombstones([""])
-            self.connection.execute(_NEW_CHANGE, self._change(_turn(before.state, record.state) or kind, ""))
-            values = node_values(record)
+            ask(self.connection, _NEW_CHANGE, **self._change(_turn(before.state, record.state) or kind, ""))
+            ask(self.connection, _SAVE, b_number=number, **{f"b_{n}": v for n, v in node_values(record).items()})
             if before.items + self.added and (before.state in HIDDEN) != (record.state in HIDDEN):
-                values["turned"] = self.counter.value
-            self.connection.execute(update(Node).where(Node.c.number == number).values(values))
+                ask(self.connection, _TURN, b_number=number, b_turned=self.counter.value)
         if not (published or retracted or record is not None):
             return Applied(before.sequence, published, retracted, before.items)
         if self._unsaid:
             self._no_tombstones([""])
-            self.connection.execute(_NEW_CHANGE, self._change("hidden", ""))
-            self.connection.execute(update(Node).where(Node.c.number == number).values(turned=self.counter.value))
+            ask(self.connection, _NEW_CHANGE, **self._change("hidden", ""))
+            ask(self.connection, _TURN, b_number=number, b_turned=self.counter.value)
         newest = self.wall if published or retracted else before.newest
         counters = {"b_added": self.added, "b_sequence": self.counter.value, "b_newest": newest}
-        self.connection.execute(_COUNT, {"b_number": number, **counters})
+        ask(self.connection, _COUNT, b_number=number, **counters)
         return Applied(self.counter.value, published, retracted, before.items + self.added)
 
     # -- parts -----------------------------------------------------------------------------------
 
     def _held(self, ids: Sequence[str]) -> Iterator[Any]:
         for part in _parts(ids):
-            yield from self.connection.execute(self._statements.held, {"node": self.node.number, "some": part}).all()
+            yield from ask(self.connection, self._statements.held, node=self.node.number, some=part).all()
 
     def _behind(self) -> int:
         """The number of the newest item that is not in the full-text index yet."""
@@ -233,7 +233,7 @@ class ItemChanges:
         """Take items out of all that is made of them, as they are. Of damaged ones nobody knows what that was."""
         behind = self._behind()
         for part in _parts([row.number for row in rows]):
-            old = self.connection.execute(self._statements.old, {"some": part}).all()
+            old = ask(self.connection, self._statements.old, some=part).all()
             made = [(row, indexing.of_row(row, self.stored)) for row in old]
             there = [(row.number, item) for row, item in made if item is not None]
             self._dialect.full_text.remove(self.connection, [item for number, item in there if number > behind])
@@ -244,8 +244,8 @@ class ItemChanges:
 
     def _no_tombstones(self, ids: Sequence[str]) -> int:
         """Nothing is said any more of these. Returns how many rows that were."""
-        parts = ({"of": self.node.number, "some": part} for part in _parts(ids))
-        return sum(self.connection.execute(self._statements.drop_changes, part).rowcount for part in parts)
+        drop = self._statements.drop_changes
+        return sum(ask(self.connection, drop, of=self.node.number, some=part).rowcount for part in _parts(ids))
 
     def _change(self, kind: str, item_id: str) -> dict[str, Any]:
         """A row of the log: of an item that is gone, or of the node itself."""
@@ -277,9 +277,8 @@ class ItemChanges:
     def _reserve(self, seconds: set[int]) -> None:
         """Look up the next free keys of these seconds, in one question."""
         some = json.dumps(list(seconds.difference(self._next_tkeys)))
-        rows = self.connection.execute(self._statements.last_tkeys, {"some": some})
-        for second, last in rows:
-            self._next_tkeys[second] = last + 1 if last is not None else second << TKEY_BITS
+        for row in ask(self.connection, self._statements.last_tkeys, some=some):
+            self._next_tkeys[row.value] = row.last + 1 if row.last is not None else row.value << TKEY_BITS
 
     def _tkey(self, second: int) -> int:
         """The next free key of this second."""
@@ -322,6 +321,13 @@ def _values(item: NewItem, node: NodeRecord) -> dict[str, Any]:
         "error": parsed.error,
         "digest": item.digest,
     }
+
+
+_KEPT = (
+    *("account", "service", "name", "state", "reason", "analyser", "type", "subtype", "to_sync", "version", "final"),
+    *("namespace", "extra", "wanted_by", "copy", "verified_at", "subscribed", "title", "error"),
+)
+_SAVE = update(Node).where(Node.c.number == bindparam("b_number")).values({n: bindparam(f"b_{n}") for n in _KEPT})
 
 
 def node_values(record: NodeRecord) -> dict[str, Any]:

@@ -17,7 +17,7 @@ DAY = 86400.0
 LEASE_EVERY = 45.0
 """Seconds between two signs of life of a service of which nodes are being read."""
 ASK_HIDDEN = 3600.0
-"""Seconds after which a denied or gone node is asked for again, though nobody reads it: nobody tells that it is back."""
+"""Seconds after which a denied or gone node is asked for again, though nobody reads it: nobody tells of its return."""
 READ_LATELY = 600.0
 """Seconds for which a service counts as being read."""
 
