@@ -29,8 +29,12 @@ class Owners(Protocol):
 class Maintenance:
     """What may be done to the whole database, and by whom."""
 
-    def __init__(self, upkeep: Upkeep, accounts: Owners, jobs: Jobs) -> None:
+    def __init__(self, upkeep: Upkeep, accounts: Owners, jobs: Jobs, heal: Callable[[int], Awaitable[None]]) -> None:
+        """Args:
+        heal: forgets the damaged items of the node with this number, and has them fetched again.
+        """
         self._upkeep = upkeep
+        self._heal = heal
         self._accounts = accounts
         self._jobs = jobs
         self._task: asyncio.Task[None] | None = None
@@ -56,7 +60,8 @@ class Maintenance:
         return await self._upkeep.statistics()
 
     def check(self) -> Job:
-        """Whether it is whole. Where the file itself is not, it is built anew when the job has said so.
+        """Whether it is whole. Where the file itself is not, it is built anew when the job has said so; items that are
+        damaged are forgotten by then, and fetched again.
 
         Raises:
             Conflict: something else is under way.
@@ -109,6 +114,9 @@ class Maintenance:
         found = await self._upkeep.check(progress)
         if found.damaged:
             asyncio.get_running_loop().call_soon(self._upkeep.condemn)  # when the job has told it
+        else:
+            for number in sorted(found.harmed):
+                await self._heal(number)
         return {"problems": found.problems, "items": found.items}
 
     async def _vacuum(self, _progress: Progress) -> Mapping[str, object]:

@@ -18,6 +18,8 @@ class Findings:
     """Sentences; none where all is well."""
     damaged: bool = False
     """The file itself is: nothing in it can be believed."""
+    harmed: set[int] = field(default_factory=set)
+    """Numbers of nodes of which single items are damaged; the others can be believed."""
     items: int = 0
     """So many were looked at."""
 

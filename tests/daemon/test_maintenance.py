@@ -26,6 +26,10 @@ class Owners:
         return [Account(number, f"{number}@example.org", "", uid) for number, uid in enumerate(self._uids)]
 
 
+async def unhealed(number: int) -> None:
+    raise AssertionError(f"node {number} is not damaged")
+
+
 class Scripted:
     """A database that takes its time."""
 
@@ -77,7 +81,7 @@ class Scripted:
 async def test_it_is_for_root_for_ourselves_and_for_who_owns_all_accounts(
     uids: tuple[int, ...], caller: int, allowed: bool
 ) -> None:
-    maintenance = Maintenance(Scripted(), Owners(*uids), Jobs(Clock()))
+    maintenance = Maintenance(Scripted(), Owners(*uids), Jobs(Clock()), unhealed)
 
     if allowed:
         maintenance.allow(caller)
@@ -94,7 +98,7 @@ async def ended(job: Job) -> Job:
 
 async def test_work_is_a_job_and_there_is_one_at_a_time() -> None:
     upkeep = Scripted()
-    maintenance = Maintenance(upkeep, Owners(), Jobs(Clock()))
+    maintenance = Maintenance(upkeep, Owners(), Jobs(Clock()), unhealed)
 
     job = maintenance.check()
     await asyncio.sleep(0)
@@ -118,15 +122,32 @@ async def test_a_damaged_database_is_given_up_when_the_job_has_said_so() -> None
     upkeep.findings = Findings(["page 7"], damaged=True)
     upkeep.go_on.set()
 
-    await ended(Maintenance(upkeep, Owners(), jobs).check())
+    await ended(Maintenance(upkeep, Owners(), jobs, unhealed).check())
     await asyncio.sleep(0)
 
     assert (told, upkeep.condemned) == ([False], True)
 
 
+async def test_nodes_with_damaged_items_are_healed_before_the_job_says_so() -> None:
+    upkeep, jobs = Scripted(), Jobs(Clock())
+    healed: list[int] = []
+    told: list[list[int]] = []
+    jobs.finished = lambda _job: told.append(healed[:])
+    upkeep.findings = Findings(["i3: its payload is damaged"], harmed={8, 7})
+    upkeep.go_on.set()
+
+    async def heal(number: int) -> None:
+        healed.append(number)
+
+    await ended(Maintenance(upkeep, Owners(), jobs, heal).check())
+    await asyncio.sleep(0)
+
+    assert (told, upkeep.condemned) == ([[7, 8]], False)
+
+
 @pytest.mark.parametrize("begun", [False, True])
 async def test_a_cancelled_job_ends_whether_it_had_begun_or_not(begun: bool) -> None:
-    maintenance = Maintenance(Scripted(), Owners(), Jobs(Clock()))
+    maintenance = Maintenance(Scripted(), Owners(), Jobs(Clock()), unhealed)
     job = maintenance.check()
     if begun:
         await asyncio.sleep(0)
@@ -144,7 +165,7 @@ async def test_a_cancelled_job_ends_whether_it_had_begun_or_not(begun: bool) -> 
 )
 async def test_it_is_moved_to_a_file_or_to_a_server(place: str, meant: Path | str) -> None:
     database, jobs = Scripted(), Jobs(Clock())
-    job = Maintenance(database, Owners(1000), jobs).move(0, place)
+    job = Maintenance(database, Owners(1000), jobs, unhealed).move(0, place)
     while not job.ended:
         await asyncio.sleep(0)
 
@@ -161,6 +182,6 @@ async def test_it_is_moved_to_a_file_or_to_a_server(place: str, meant: Path | st
 )
 async def test_it_is_not_written_where_just_anybody_says(caller: int, place: str, error: type[Exception]) -> None:
     with pytest.raises(error) as raised:
-        Maintenance(Scripted(), Owners(1000), Jobs(Clock())).move(caller, place)
+        Maintenance(Scripted(), Owners(1000), Jobs(Clock()), unhealed).move(caller, place)
 
     assert "secret" not in str(raised.value)

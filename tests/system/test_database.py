@@ -46,14 +46,39 @@ async def test_a_check_says_that_all_is_well(pubkeep: Shell) -> None:
     assert json.loads((await pubkeep("database", "check", "--json"))[1]) == {"problems": [], "items": 20}
 
 
-async def test_a_check_that_finds_damage_says_so_and_all_is_fetched_again(
+HARM = "WHERE item = (SELECT number FROM item WHERE item_id = 'i3')"
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (f"UPDATE payload SET data = x'00' {HARM}", "i3: its payload is damaged"),
+        (f"DELETE FROM payload {HARM}", "1 items have no payload"),
+    ],
+)
+async def test_a_check_that_finds_a_damaged_item_says_so_and_it_is_fetched_again(
+    pubkeep: Shell, world: World, blog: Author, harm: str, words: str
+) -> None:
+    with closing(sqlite3.connect(world.daemon.database)) as raw:
+        raw.execute(harm)
+        raw.commit()
+
+    assert await pubkeep("database", "check") == (1, f"{words}\n", "")
+
+    await until(lambda: synced(world))
+    await equal_to_service(world, blog)
+    assert await pubkeep("database", "check") == (0, "20 items are here, and all is well\n", "")
+    assert json.loads((await pubkeep("database", "stats", "--json"))[1])["set_aside"] == 0
+
+
+async def test_a_check_that_finds_a_damaged_file_says_so_and_all_is_fetched_again(
     pubkeep: Shell, world: World, blog: Author
 ) -> None:
     with closing(sqlite3.connect(world.daemon.database)) as raw:
-        raw.execute("UPDATE payload SET data = x'00' WHERE item = (SELECT number FROM item WHERE item_id = 'i3')")
+        raw.execute(f"UPDATE payload SET data = 0.5 {HARM}")
         raw.commit()
 
-    assert await pubkeep("database", "check") == (1, "i3: its payload is damaged\n", "")
+    assert await pubkeep("database", "check") == (1, "the file is damaged: 1 items have values of another kind\n", "")
 
     async def aside() -> bool:
         return any("corrupt" in file.name for file in world.daemon.database.parent.iterdir())

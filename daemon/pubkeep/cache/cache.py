@@ -299,6 +299,10 @@ class Cache(Overview):
             raise NotFound(f"{key.node} at {key.service}: nothing is held of it here, so nothing can be compared")
         return self._scheduler.verify(node, repair=repair)
 
+    async def heal(self, number: int) -> None:
+        """Forget what is damaged of the node with this number, and fetch it again."""
+        await self._healer.heal(number)
+
     def get_policy(self, key: NodeKey) -> Policy:
         """What was decided about the node."""
         return self._known.policy(key)

@@ -40,19 +40,19 @@ class Healer(Part):
             try:
                 return await read()
             except DamagedItem as error:
-                await self.heal(error)
+                await self.heal(error.node)
         return await read()
 
-    async def heal(self, error: DamagedItem) -> None:
-        """Forget all damaged items of the node of which one was met, and have it synchronised.
+    async def heal(self, number: int) -> None:
+        """Forget all damaged items of the node with this number, and have it synchronised.
 
         Where that cannot be stored, the copy is not believed all the same.
         """
-        node = next((node for node in self._known.nodes() if node.record.number == error.node), None)
-        ids = await self._store.damaged_items(error.node) if node is not None else []
+        node = next((node for node in self._known.nodes() if node.record.number == number), None)
+        ids = await self._store.damaged_items(number) if node is not None else []
         if node is None or not ids:
             return  # somebody else was faster
-        log.error("%s: %d of its items are damaged: %s", words(node.key), len(ids), error)
+        log.error("%s: %d of its items are damaged here; they are fetched again", words(node.key), len(ids))
         node.harm.meet(self._clock.boottime())
         node.proof = None
         node.punch(FORGOTTEN)

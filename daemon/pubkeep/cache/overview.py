@@ -61,7 +61,7 @@ class Overview(Part):
             try:
                 page = self._shown(await self._store.search(request, accounts), request)
             except DamagedItem as error:  # nothing in the stream could say that one is missing
-                await self._healer.heal(error)
+                await self._healer.heal(error.node)
                 raise
             yield page
             if not page.cursor:

@@ -26,6 +26,8 @@ ROWS = 20_000
 """Of an index."""
 NAMED = 20
 """Problems of one kind that are named."""
+MANY = 1000
+"""Damaged items that are no accident any more: then no other item is believed."""
 
 Turn = Callable[[int, int], None]
 """Called with (done, total) where others may have their turn; raises where it is to end."""
@@ -42,6 +44,8 @@ HANGING = {
     ),
 }
 """What must not be, in any database: words -> how often it is."""
+HARMED = "SELECT DISTINCT node FROM item WHERE number NOT IN (SELECT item FROM payload)"
+"""Nodes with items of which there is nothing to show."""
 _HANGING = HANGING | {
     "rows belong to nothing": "SELECT count(*) FROM pragma_foreign_key_check",
     "items have no readable JSON": "SELECT count(*) FROM item WHERE json != '' AND NOT json_valid(json)",
@@ -51,6 +55,7 @@ _KINDS = {
     **dict.fromkeys(("publisher", "analyser", "json", "item_id"), "text"),
     **dict.fromkeys(("digest", "data"), "blob"),
 }
+_HARMED = f"{HARMED} UNION SELECT node FROM item WHERE json != '' AND NOT json_valid(json)"  # noqa: S608 (constants only)
 _OTHER = " OR ".join(f"typeof({column}) != '{kind}'" for column, kind in _KINDS.items())
 _OTHER_KINDS = f"SELECT count(*) FROM item JOIN payload ON payload.item = item.number WHERE {_OTHER}"  # noqa: S608
 """SQLite holds any type anywhere, and so does a damaged page that it can still make sense of."""
@@ -101,6 +106,8 @@ def _check(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
     for words, question in _HANGING.items():
         if number := raw.execute(question).fetchone()[0]:
             found.problems.append(f"{number} {words}")
+    if found.problems:
+        found.harmed.update(node for (node,) in raw.execute(_HARMED))
     for name, service, counted, there in raw.execute(COUNTERS, {"named": NAMED}):
         found.problems.append(miscounted(name, service, counted, there))
     _items(raw, turn, found)
@@ -111,18 +118,24 @@ def miscounted(name: str, service: str, counted: int, there: int) -> str:
     return f"{name} at {service}: {counted} items are counted, and {there} are there"
 
 
+def payload_is_damaged(item_id: str) -> str:
+    """What is said of an item."""
+    return f"{item_id}: its payload is damaged"
+
+
 def _items(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
     (total,) = raw.execute("SELECT count(*) FROM item").fetchone()
     stored = Payloads(dict(raw.execute("SELECT number, data FROM dictionary")))
     row = raw.execute("SELECT version, behind FROM derived WHERE name = ?", (NAME,)).fetchone()
     made_by, behind = row or ("", 0)  # none is there between a migration and the first transaction after it
-    filled, words, sums = places(raw.execute(FILLED)), 0, Counter[int]()
+    filled, words, sums, damaged = places(raw.execute(FILLED)), 0, Counter[int](), 0
     for number, tkey, node, publisher, analyser, document, digest, item_id, data in raw.execute(_ITEMS):
         whole = stored.whole(data, publisher, digest)
         if whole is None:
-            found.damaged = True
-            if len(found.problems) < NAMED:
-                found.problems.append(f"{item_id}: its payload is damaged")
+            found.harmed.add(node)
+            damaged += 1
+            if damaged <= NAMED:
+                found.problems.append(payload_is_damaged(item_id))
         item = Indexed(tkey, node, publisher, analyser, _document(document), whole[1] if whole else "")
         if number > behind:
             words += sum(map(hash, _words(item)))
@@ -133,7 +146,10 @@ def _items(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
         found.items += 1
         if found.items % AT_ONCE == 0:
             turn(found.items, total)
-    if found.damaged:
+    if damaged > MANY:
+        found.problems.append(f"the file is damaged: {damaged} items are")
+        found.damaged = True
+    if found.harmed:  # the indexes have what these items had
         return
     if made_by == VERSION and words != _added(
         raw, "SELECT doc, col, offset, term FROM temp.instance", (), lambda: turn(total, total)

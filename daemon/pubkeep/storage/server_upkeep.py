@@ -10,7 +10,17 @@ from pubkeep.clock import Clock
 from pubkeep.errors import NotSupported
 from pubkeep.query.values import Missing, at, sort_key
 from pubkeep.storage import moving
-from pubkeep.storage.checking import AT_ONCE, COUNTERS, FILLED, HANGING, NAMED, miscounted, places
+from pubkeep.storage.checking import (
+    AT_ONCE,
+    COUNTERS,
+    FILLED,
+    HANGING,
+    HARMED,
+    NAMED,
+    miscounted,
+    payload_is_damaged,
+    places,
+)
 from pubkeep.storage.engines import READERS, Fetcher
 from pubkeep.storage.indexing import NAME, VERSION, Indexed, document_of
 from pubkeep.storage.payloads import Payloads
@@ -58,6 +68,7 @@ class ServerUpkeep:
             for words, question in HANGING.items():
                 if number := (await fetcher.execute_fetchall(question))[0][0]:
                     found.problems.append(f"{number} {words}")
+            found.harmed.update(row[0] for row in await fetcher.execute_fetchall(HARMED))
             for row in await fetcher.execute_fetchall(COUNTERS, {"named": NAMED}):
                 found.problems.append(miscounted(*row))
             await self._items(fetcher, progress, found)
@@ -78,7 +89,8 @@ class ServerUpkeep:
             items: list[Indexed] = []
             for number, tkey, node, publisher, analyser, document, digest, item_id, data, indexed in rows:
                 if (whole := stored.whole(data, publisher, digest)) is None:
-                    found.problems.append(f"{item_id}: its payload is damaged")
+                    found.harmed.add(node)
+                    found.problems.append(payload_is_damaged(item_id))
                     continue
                 item = Indexed(tkey, node, publisher, analyser, document_of(document), whole[1])
                 items.append(item)

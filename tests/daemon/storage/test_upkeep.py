@@ -121,7 +121,20 @@ async def test_what_is_not_whole_is_named(place: Place, harm: str, words: str) -
     found = await place.upkeep.check(place.progress)
 
     assert words in found.problems
-    assert found.damaged == ("damaged" in words)
+    assert found.damaged == words.startswith("the file is damaged")
+    single = ("have no payload", "have no readable JSON", "its payload is damaged")
+    assert found.harmed == ({place.node.number} if words.endswith(single) else set())
+
+
+async def test_a_file_with_a_thousand_damaged_items_is_not_believed(place: Place) -> None:
+    with place.raw() as raw:
+        raw.execute("UPDATE payload SET data = x'00' WHERE item <= 1001")
+
+    found = await place.upkeep.check(place.progress)
+
+    assert found.damaged
+    assert len(found.problems) == 21
+    assert found.problems[-1] == "the file is damaged: 1001 items are"
 
 
 async def test_while_something_is_indexed_that_is_no_problem(place: Place) -> None:
