@@ -40,7 +40,7 @@ def select(needs: Needs, tables: str = "item", *more: str) -> str:
     data = "payload.data" if needs.payload else "''"
     document = "item.json" if needs.document else "''"
     columns = ", ".join((_COLUMNS, data, document, *more))
-    join = " JOIN payload ON payload.item = item.number" if needs.payload else ""
+    join = " LEFT JOIN payload ON payload.item = item.number" if needs.payload else ""
     return f"SELECT {columns} FROM {tables}{join}"  # noqa: S608 (constants only)
 
 

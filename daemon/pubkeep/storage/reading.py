@@ -75,8 +75,8 @@ def extra_keys(values: Sequence[Any]) -> dict[str, object]:
 
 
 def with_payload(statement: Select[Any], form: Format) -> Select[Any]:
-    """Join the raw XML where it is wanted."""
-    return statement.join(Payload, Payload.item == Item.number) if form in ("xml", "both") else statement
+    """Join the raw XML where it is wanted. An item that has lost it is not left out: it is damaged."""
+    return statement.outerjoin(Payload, Payload.item == Item.number) if form in ("xml", "both") else statement
 
 
 _ANCHOR = select(Item.pos).where(Item.node == bindparam("node"), Item.item_id == bindparam("anchor")).scalar_subquery()
@@ -115,7 +115,7 @@ _BEFORE = Compiled(
 )
 _RAW = Compiled(
     select(Item.pos, Item.item_id, Item.publisher, Payload.data, Item.digest)
-    .join(Payload, Payload.item == Item.number)
+    .outerjoin(Payload, Payload.item == Item.number)
     .where(Item.node == bindparam("node"), Item.pos > bindparam("pos"))
     .order_by(Item.pos)
     .limit(bindparam("number"))

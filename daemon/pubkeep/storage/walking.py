@@ -285,7 +285,7 @@ def select_rows(form: Format, tables: str = "item", *, texts: bool = False) -> s
     packed = texts or form in ("xml", "both")
     xml = "payload.data" if packed else "'' AS data"
     parsed = "item.json" if form in ("json", "both") else "'' AS json"
-    join = " JOIN payload ON payload.item = item.number" if packed else ""
+    join = " LEFT JOIN payload ON payload.item = item.number" if packed else ""
     return (
         "SELECT item.node, item.item_id, item.title, item.published, item.updated, item.publisher,"  # noqa: S608
         f" {xml}, {parsed}, item.stored, item.sequence, item.subtype, item.error, item.digest, item.tkey"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, text, update
 
 from pubkeep.errors import Conflict
 from pubkeep.model import HIDDEN, Applied, NewItem, NodeRecord, NodeState
@@ -30,16 +30,17 @@ def _table(mapped: type[tables.Base]) -> Table:
     return mapped.__table__
 
 
-Item, Payload, Change, Node = (
-    _table(mapped) for mapped in (tables.ItemRow, tables.PayloadRow, tables.ChangeRow, tables.NodeRow)
-)
+Item, Change, Node = (_table(mapped) for mapped in (tables.ItemRow, tables.ChangeRow, tables.NodeRow))
 AT_ONCE = 500
 """Ids in one statement."""
 EARLIEST, DAY = 631_152_000, 86_400
 """1990: dates before, or after tomorrow, say nothing about the order of items (seconds)."""
 
 _LAST_POS = select(func.max(Item.c.pos)).where(Item.c.node == bindparam("node"))
-_NEW_ITEM, _NEW_PAYLOAD, _NEW_CHANGE = insert(Item), insert(Payload), insert(Change)
+_NEW_ITEM, _NEW_CHANGE = insert(Item), insert(Change)
+_PAYLOAD = text(
+    "INSERT INTO payload (item, data) VALUES (:item, :data) ON CONFLICT (item) DO UPDATE SET data = excluded.data"
+)
 _OVERWRITTEN = (
     *("tkey", "sequence", "received", "publisher", "created", "published", "updated"),
     *("subtype", "title", "json", "analyser", "version", "error", "digest"),
@@ -47,7 +48,6 @@ _OVERWRITTEN = (
 _CHANGE_ITEM = (
     update(Item).where(Item.c.number == bindparam("b_number")).values({n: bindparam(f"b_{n}") for n in _OVERWRITTEN})
 )
-_CHANGE_PAYLOAD = update(Payload).where(Payload.c.item == bindparam("b_number")).values(data=bindparam("b_data"))
 _MOVE = update(Item).where(Item.c.number == bindparam("b_number")).values(pos=bindparam("b_pos"))
 _COUNT = (
     update(Node)
@@ -111,7 +111,6 @@ class ItemChanges:
         new: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         payloads: list[dict[str, Any]] = []
-        changed_payloads: list[dict[str, Any]] = []
         indexed: list[Indexed] = []
         moved: list[dict[str, int]] = []
         behind, late = self._behind(), set[int]()
@@ -139,11 +138,10 @@ class ItemChanges:
                 late |= {tkey} if number <= behind else set()
                 place = {"number": number, "node": self.node.number, "item_id": item.id, "pos": last}
                 new.append(values | place | {"stored": self.wall})
-                payloads.append({"item": number, "data": data})
             else:
                 late |= {tkey} if row.number <= behind else set()
                 changed.append({f"b_{name}": value for name, value in values.items()} | {"b_number": row.number})
-                changed_payloads.append({"b_number": row.number, "b_data": data})
+            payloads.append({"item": number if row is None else row.number, "data": data})
             indexed.append(
                 Indexed(
                     *(tkey, self.node.number, item.publisher, values["analyser"]),
@@ -153,11 +151,10 @@ class ItemChanges:
             self.published.append(item.id)
         self._unindex([held[item_id] for item_id in self.published if item_id in held])
         many(self.connection, _NEW_ITEM, new)
-        many(self.connection, _NEW_PAYLOAD, payloads)
         if self._no_tombstones([row["item_id"] for row in new]) and self._before.state in HIDDEN:
             self._unsaid = True
         many(self.connection, _CHANGE_ITEM, changed)
-        many(self.connection, _CHANGE_PAYLOAD, changed_payloads)
+        many(self.connection, _PAYLOAD, payloads)
         self._dialect.full_text.add(self.connection, [each for each in indexed if each.tkey not in late])
         keys.add(self.connection, self.keys, indexed)
         many(self.connection, _MOVE, moved)

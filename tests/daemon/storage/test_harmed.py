@@ -20,12 +20,12 @@ OF_B = "(SELECT number FROM item WHERE item_id = 'b')"
 OTHERS = f"(SELECT data FROM payload WHERE item != {OF_B} LIMIT 1)"
 HARMS = {
     "bytes that are nothing": f"UPDATE payload SET data = 'x' WHERE item = {OF_B}",
+    "no payload": f"DELETE FROM payload WHERE item = {OF_B}",
     "no bytes": f"UPDATE payload SET data = substr(data, 1, 0) WHERE item = {OF_B}",
     "another item's payload": f"UPDATE payload SET data = {OTHERS} WHERE item = {OF_B}",
     "another digest": "UPDATE item SET digest = substr(digest, 2) WHERE item_id = 'b'",
 }
 OF_THE_ROW = {
-    "no payload": f"DELETE FROM payload WHERE item = {OF_B}",
     "JSON that is none": "UPDATE item SET json = 'x' WHERE item_id = 'b'",
 }
 
