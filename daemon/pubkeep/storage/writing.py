@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select, text,
 from pubkeep.errors import Conflict
 from pubkeep.model import HIDDEN, Applied, NewItem, NodeRecord, NodeState
 from pubkeep.storage import indexing, keys, tables
-from pubkeep.storage.compiled import ask, many
+from pubkeep.storage.compiled import ask, change, many
 from pubkeep.storage.counter import Counter
 from pubkeep.storage.dialect import Dialect
 from pubkeep.storage.dialects import dialect_of
@@ -95,9 +95,10 @@ class ItemChanges:
     def __post_init__(self) -> None:
         self._dialect = dialect_of(self.connection)
         self._statements = statements(self._dialect)
-        self._before = ask(self.connection, _BEFORE, number=self.node.number).first()
-        if self._before is None:
+        before = ask(self.connection, _BEFORE, number=self.node.number)
+        if not before:
             raise Conflict(f"{self.node.key.node} at {self.node.key.service}: it was forgotten here meanwhile")
+        self._before = before[0]
 
     def upsert(self, items: Sequence[NewItem], *, moves: bool) -> None:
         """See ports.ItemStore.apply."""
@@ -167,8 +168,8 @@ class ItemChanges:
         gone = [row.item_id for row in rows]
         self._unindex(rows)
         for part in _parts([row.number for row in rows]):
-            ask(self.connection, self._statements.drop_payloads, some=part)
-            ask(self.connection, self._statements.drop_items, some=part)
+            change(self.connection, self._statements.drop_payloads, some=part)
+            change(self.connection, self._statements.drop_items, some=part)
         self._no_tombstones(gone)
         many(self.connection, _NEW_CHANGE, [self._change(kind, item_id) for item_id in gone])
         self.retracted += gone
@@ -201,26 +202,26 @@ class ItemChanges:
         published, retracted = tuple(self.published), tuple(self.retracted)
         if record is not None:
             self._no_tombstones([""])
-            ask(self.connection, _NEW_CHANGE, **self._change(_turn(before.state, record.state) or kind, ""))
-            ask(self.connection, _SAVE, b_number=number, **{f"b_{n}": v for n, v in node_values(record).items()})
+            change(self.connection, _NEW_CHANGE, **self._change(_turn(before.state, record.state) or kind, ""))
+            change(self.connection, _SAVE, b_number=number, **{f"b_{n}": v for n, v in node_values(record).items()})
             if before.items + self.added and (before.state in HIDDEN) != (record.state in HIDDEN):
-                ask(self.connection, _TURN, b_number=number, b_turned=self.counter.value)
+                change(self.connection, _TURN, b_number=number, b_turned=self.counter.value)
         if not (published or retracted or record is not None):
             return Applied(before.sequence, published, retracted, before.items)
         if self._unsaid:
             self._no_tombstones([""])
-            ask(self.connection, _NEW_CHANGE, **self._change("hidden", ""))
-            ask(self.connection, _TURN, b_number=number, b_turned=self.counter.value)
+            change(self.connection, _NEW_CHANGE, **self._change("hidden", ""))
+            change(self.connection, _TURN, b_number=number, b_turned=self.counter.value)
         newest = self.wall if published or retracted else before.newest
         counters = {"b_added": self.added, "b_sequence": self.counter.value, "b_newest": newest}
-        ask(self.connection, _COUNT, b_number=number, **counters)
+        change(self.connection, _COUNT, b_number=number, **counters)
         return Applied(self.counter.value, published, retracted, before.items + self.added)
 
     # -- parts -----------------------------------------------------------------------------------
 
     def _held(self, ids: Sequence[str]) -> Iterator[Any]:
         for part in _parts(ids):
-            yield from ask(self.connection, self._statements.held, node=self.node.number, some=part).all()
+            yield from ask(self.connection, self._statements.held, node=self.node.number, some=part)
 
     def _behind(self) -> int:
         """The number of the newest item that is not in the full-text index yet."""
@@ -230,7 +231,7 @@ class ItemChanges:
         """Take items out of all that is made of them, as they are. Of damaged ones nobody knows what that was."""
         behind = self._behind()
         for part in _parts([row.number for row in rows]):
-            old = ask(self.connection, self._statements.old, some=part).all()
+            old = ask(self.connection, self._statements.old, some=part)
             made = [(row, indexing.of_row(row, self.stored)) for row in old]
             there = [(row.number, item) for row, item in made if item is not None]
             self._dialect.full_text.remove(self.connection, [item for number, item in there if number > behind])
@@ -242,7 +243,7 @@ class ItemChanges:
     def _no_tombstones(self, ids: Sequence[str]) -> int:
         """Nothing is said any more of these. Returns how many rows that were."""
         drop = self._statements.drop_changes
-        return sum(ask(self.connection, drop, of=self.node.number, some=part).rowcount for part in _parts(ids))
+        return sum(change(self.connection, drop, of=self.node.number, some=part) for part in _parts(ids))
 
     def _change(self, kind: str, item_id: str) -> dict[str, Any]:
         """A row of the log: of an item that is gone, or of the node itself."""
