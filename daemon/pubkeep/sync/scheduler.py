@@ -287,7 +287,7 @@ class Scheduler(Part):
         log.info("%s at %s: not synchronised: %s", node.key.node, node.key.service, error)
         state = node.record.state if node.record.state is NodeState.PARTIAL else NodeState.ERROR
         try:
-            if not node.hidden:  # of that no answer says nothing
+            if not (node.hidden or node.record.state is NodeState.IGNORED):  # of that no answer says nothing
                 await self._applier.save(node, state=state, reason=str(error), error=type(error).__name__)
         except PubkeepError as trouble:
             log.warning("%s at %s: its state could not be stored: %s", node.key.node, node.key.service, trouble)

@@ -8,7 +8,7 @@ import pytest
 
 from pubkeep.cache.passed import IGNORED, NEGATIVE
 from pubkeep.cache.reading import ASK_HIDDEN
-from pubkeep.errors import Cancelled, NotAllowed, NotFound, NotSupported, Unavailable, UnknownObject
+from pubkeep.errors import Cancelled, NotAllowed, NotFound, NotSupported, TimedOut, Unavailable, UnknownObject
 from pubkeep.model import NodeKey, Policy
 from pubkeep.protocol import EventKind
 from pubkeep.questions import ItemsRequest, NodeFilter
@@ -212,6 +212,23 @@ def test_of_a_node_that_does_not_store_nothing_is_stored(on_stage: Playing) -> N
 
         assert told == ("ignored", "", "Unavailable")
         assert (stage.explained()["state"], await stage.held()) == ("synced", "abc")
+
+    on_stage("synced", scene)
+
+
+def test_what_is_told_of_a_node_that_stored_nothing_is_not_stored_before_a_list_shows_that_it_does(
+    on_stage: Playing,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.service.error = NotSupported("persistent-items")
+        await stage.synchronise()
+
+        stage.service.error = TimedOut("no answer within 20 s")
+        stage.service.notify(EventKind.CONFIGURATION)
+        await asyncio.sleep(QUIET)
+        await _event(stage)
+
+        assert (stage.explained()["state"], await stage.held()) == ("ignored", "")
 
     on_stage("synced", scene)
 
