@@ -169,8 +169,8 @@ class Network(_Subscriber):
         self.requests = 0
         self.changed: list[Callable[[str, str, str, tuple[str, ...]], None]] = []
         """Called with account, service, node and what happened to it."""
-        self.own: dict[tuple[str, ...], int] = {}
-        """What we wrote -> number of the change."""
+        self.own: dict[tuple[NodeKey, tuple[str, ...]], int] = {}
+        """What we wrote where -> number of the change."""
         self.listing: Counter[NodeKey] = Counter()
         """How many lists of a node are under way."""
         self.listed_at: dict[NodeKey, float] = {}
@@ -399,7 +399,7 @@ class Network(_Subscriber):
             service.admitted(node.node)
             if self.paths[node.service].refuse_writes:
                 raise Refusal(*FORBIDDEN)
-            self.own[op] = self.change(service, node.node, *op)
+            self.own[node, op] = self.change(service, node.node, *op)
             self.wrote(service.jid, node.node, op)
             return lambda taken_at: Confirmation(ids, sent_at, taken_at)
 

@@ -148,7 +148,7 @@ class Users:
         entry = f"<entry xmlns='http://www.w3.org/2005/Atom'><title>{text}</title></entry>"
         op: tuple[str, ...] = ("put", item_id, text) if dice < 0.7 else ("del", item_id) if dice < 0.97 else ("purge",)
         world.say(f"writes {key.node} {op}")
-        network.own.pop(op, None)
+        network.own.pop((key, op), None)
         state, ended = world.cells.state(key), ""
         try:
             if op[0] == "put":
@@ -168,9 +168,9 @@ class Users:
         else:
             self._seen["write confirmed"] += 1
             ended = "confirmed"
-            if op in network.own:
-                sight.floor = max(sight.floor, network.own[op])
-                sight.own.add(network.own[op])
+            if (number := network.own.get((key, op))) is not None:
+                sight.floor = max(sight.floor, number)
+                sight.own.add(number)
             world.say(f"wrote {key.node} {op}")
         if ended and op[0] == "put":
             world.cells.hit(f"write {ended}", state)
