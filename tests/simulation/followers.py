@@ -68,14 +68,16 @@ class Follower:
         ledger = self._world.daemon.disk.ledger
         if ledger.commits != commits:
             return
-        table = {item_uri(NodeKey(*place[:3]), place[3]): title for place, title in ledger.table().items()}
-        refused = {key for key in map(_node, table) if self._refused(key)}
+        places = {(NodeKey(*place[:3]), place[3]): title for place, title in ledger.table().items()}
+        table = {item_uri(*place): title for place, title in places.items()}
+        refused = {key for key in {key for key, _ in places} if self._refused(key)}
         if sequence < ledger.sequence and not refused:
             raise Wrong(f"O7: {self.what} stops at {sequence}, there are changes until {ledger.sequence}")
         if sequence < ledger.sequence and self.stops:
             return
         self._world.seen[f"{self.what} compared"] += 1
-        if (kept := _without(self.mirror, refused)) != (held := _without(table, refused)):
+        kept, held = (_without(rows, refused) if refused else rows for rows in (self.mirror, table))
+        if kept != held:
             raise Wrong(f"O7: {self.what} tells {kept}, held is {held}")
 
     def _refused(self, key: NodeKey) -> bool:
