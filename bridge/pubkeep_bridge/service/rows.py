@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Values of the model as D-Bus values. The types of all keys stand here, once."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from __future__ import annotations
 
-from pubkeep.cache.nodes import Discovery
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
 from pubkeep.model import ItemRow, NodeRecord, NodeState, Policy
 from pubkeep.protocol import FieldValue, Subscription
 from pubkeep.questions import Answer, Change, SearchResult
 from pubkeep_bridge.bus import Variant
 from pubkeep_bridge.service.errors import full_name
+
+if TYPE_CHECKING:
+    from pubkeep.cache.nodes import Discovery
 
 CHANGE = {"type": "s"}
 EXTRA = {"stored": "x", "sequence": "t", "subtype": "s", "error": "s"}
