@@ -166,9 +166,13 @@ async def _newest_in(
     """The newest `number` in this order, which comes newest first. None: it does not page as it did."""
     query = ItemsQuery(rsm_max=number + 1, order=order)
     listing = await client.items(key, query, lambda got: take(got, [item.id for item in got.items]))
-    if listing.rsm is None or len(listing.items) > number + 1:
+    each: dict[str, WireItem] = {}
+    for item in listing.items:
+        each.setdefault(item.id, item)  # each once, whatever it lists
+    listed, items = len(listing.items), tuple(each.values())
+    if listing.rsm is None or listed > number + 1 or len(items) <= number < listed:
         return None
-    return Asked(listing.items[:number][::-1], len(listing.items) > number, listing.sent_at)
+    return Asked(items[:number][::-1], len(items) > number, listing.sent_at)
 
 
 async def _part_of_all(

@@ -16,6 +16,7 @@ from pubkeep.errors import NotSupported
 from pubkeep.model import Analysis, NodeKey
 from pubkeep.protocol import ItemsQuery, Listing, Rsm
 from pubkeep.questions import ItemsRequest
+from pubkeep.sync.proofs import Way
 from tests.daemon.cache.service import KEY, wire
 
 
@@ -84,6 +85,25 @@ async def test_an_item_that_is_listed_twice_among_the_newest_is_given_once() -> 
     asked = await ask(ItemsRequest(max=2), (["a", "b", "b"], 3), (["a", "b"], 2))
 
     assert [item.id for item in asked.items] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("number", "pages", "given", "more"),
+    [
+        (4, [(["d", "c", "b", "d"], 3)], ["b", "c", "d"], False),  # the newest first
+        (3, [(["d", "c", "b", "a"], 4)], ["b", "c", "d"], True),
+        (3, [(["c", "b", "a", "c"], 3), (["c", "b", "a"], 3)], ["a", "b", "c"], False),  # it takes the whole list
+    ],
+)
+async def test_an_item_that_is_listed_twice_in_another_order_is_given_once(
+    number: int, pages: list[tuple[list[str], int]], given: list[str], more: bool
+) -> None:
+    link = paging()
+    link.learn(shown=frozenset({f"{Way.ORDER_BY}:1"}))
+
+    asked = await ask_of(Pages(*pages), link, ItemsRequest(max=number, order="modification"))
+
+    assert ([item.id for item in asked.items], asked.more) == (given, more)
 
 
 @pytest.mark.parametrize(
