@@ -137,7 +137,7 @@ class Daemon:
         self._sessions.listener, self._sessions.tell = cache, accounts.tell
         await self._sessions.interested(analysers.interests())
         upkeep = modules["storage.upkeep_of"].upkeep_of(self._store.opened)
-        maintenance = modules["maintenance"].Maintenance(upkeep, accounts, jobs, cache.heal)
+        maintenance = modules["maintenance"].Maintenance(upkeep, accounts, jobs, cache.heal, self._store.reindex)
         self._core = Core(accounts, cache, analysers, jobs, maintenance)
         tree.attach(self._core)
         await accounts.open()

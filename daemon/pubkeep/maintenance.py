@@ -29,12 +29,20 @@ class Owners(Protocol):
 class Maintenance:
     """What may be done to the whole database, and by whom."""
 
-    def __init__(self, upkeep: Upkeep, accounts: Owners, jobs: Jobs, heal: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        upkeep: Upkeep,
+        accounts: Owners,
+        jobs: Jobs,
+        heal: Callable[[int], Awaitable[None]],
+        reindex: Callable[[], Awaitable[None]],
+    ) -> None:
         """Args:
         heal: forgets the damaged items of the node with this number, and has them fetched again.
+        reindex: has all indexes made anew.
         """
         self._upkeep = upkeep
-        self._heal = heal
+        self._heal, self._reindex = heal, reindex
         self._accounts = accounts
         self._jobs = jobs
         self._task: asyncio.Task[None] | None = None
@@ -61,7 +69,7 @@ class Maintenance:
 
     def check(self) -> Job:
         """Whether it is whole. Where the file itself is not, it is built anew when the job has said so; items that are
-        damaged are forgotten by then, and fetched again.
+        damaged are forgotten by then, and fetched again; indexes that have something else than the items are made anew.
 
         Raises:
             Conflict: something else is under way.
@@ -117,6 +125,8 @@ class Maintenance:
         else:
             for number in sorted(found.harmed):
                 await self._heal(number)
+            if found.misindexed:
+                await self._reindex()
         return {"problems": found.problems, "items": found.items}
 
     async def _vacuum(self, _progress: Progress) -> Mapping[str, object]:

@@ -20,6 +20,8 @@ class Findings:
     """The file itself is: nothing in it can be believed."""
     harmed: set[int] = field(default_factory=set)
     """Numbers of nodes of which single items are damaged; the others can be believed."""
+    misindexed: bool = False
+    """An index has something else than the items."""
     items: int = 0
     """So many were looked at."""
 

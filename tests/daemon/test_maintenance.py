@@ -30,6 +30,10 @@ async def unhealed(number: int) -> None:
     raise AssertionError(f"node {number} is not damaged")
 
 
+async def as_they_are() -> None:
+    raise AssertionError("the indexes are right")
+
+
 class Scripted:
     """A database that takes its time."""
 
@@ -81,7 +85,7 @@ class Scripted:
 async def test_it_is_for_root_for_ourselves_and_for_who_owns_all_accounts(
     uids: tuple[int, ...], caller: int, allowed: bool
 ) -> None:
-    maintenance = Maintenance(Scripted(), Owners(*uids), Jobs(Clock()), unhealed)
+    maintenance = Maintenance(Scripted(), Owners(*uids), Jobs(Clock()), unhealed, as_they_are)
 
     if allowed:
         maintenance.allow(caller)
@@ -98,7 +102,7 @@ async def ended(job: Job) -> Job:
 
 async def test_work_is_a_job_and_there_is_one_at_a_time() -> None:
     upkeep = Scripted()
-    maintenance = Maintenance(upkeep, Owners(), Jobs(Clock()), unhealed)
+    maintenance = Maintenance(upkeep, Owners(), Jobs(Clock()), unhealed, as_they_are)
 
     job = maintenance.check()
     await asyncio.sleep(0)
@@ -122,32 +126,35 @@ async def test_a_damaged_database_is_given_up_when_the_job_has_said_so() -> None
     upkeep.findings = Findings(["page 7"], damaged=True)
     upkeep.go_on.set()
 
-    await ended(Maintenance(upkeep, Owners(), jobs, unhealed).check())
+    await ended(Maintenance(upkeep, Owners(), jobs, unhealed, as_they_are).check())
     await asyncio.sleep(0)
 
     assert (told, upkeep.condemned) == ([False], True)
 
 
-async def test_nodes_with_damaged_items_are_healed_before_the_job_says_so() -> None:
+async def test_damaged_items_and_wrong_indexes_are_seen_to_before_the_job_says_so() -> None:
     upkeep, jobs = Scripted(), Jobs(Clock())
-    healed: list[int] = []
-    told: list[list[int]] = []
-    jobs.finished = lambda _job: told.append(healed[:])
-    upkeep.findings = Findings(["i3: its payload is damaged"], harmed={8, 7})
+    done: list[int | str] = []
+    told: list[list[int | str]] = []
+    jobs.finished = lambda _job: told.append(done[:])
+    upkeep.findings = Findings(["i3: its payload is damaged"], harmed={8, 7}, misindexed=True)
     upkeep.go_on.set()
 
     async def heal(number: int) -> None:
-        healed.append(number)
+        done.append(number)
 
-    await ended(Maintenance(upkeep, Owners(), jobs, heal).check())
+    async def reindex() -> None:
+        done.append("indexes")
+
+    await ended(Maintenance(upkeep, Owners(), jobs, heal, reindex).check())
     await asyncio.sleep(0)
 
-    assert (told, upkeep.condemned) == ([[7, 8]], False)
+    assert (told, upkeep.condemned) == ([[7, 8, "indexes"]], False)
 
 
 @pytest.mark.parametrize("begun", [False, True])
 async def test_a_cancelled_job_ends_whether_it_had_begun_or_not(begun: bool) -> None:
-    maintenance = Maintenance(Scripted(), Owners(), Jobs(Clock()), unhealed)
+    maintenance = Maintenance(Scripted(), Owners(), Jobs(Clock()), unhealed, as_they_are)
     job = maintenance.check()
     if begun:
         await asyncio.sleep(0)
@@ -165,7 +172,7 @@ async def test_a_cancelled_job_ends_whether_it_had_begun_or_not(begun: bool) -> 
 )
 async def test_it_is_moved_to_a_file_or_to_a_server(place: str, meant: Path | str) -> None:
     database, jobs = Scripted(), Jobs(Clock())
-    job = Maintenance(database, Owners(1000), jobs, unhealed).move(0, place)
+    job = Maintenance(database, Owners(1000), jobs, unhealed, as_they_are).move(0, place)
     while not job.ended:
         await asyncio.sleep(0)
 
@@ -182,6 +189,6 @@ async def test_it_is_moved_to_a_file_or_to_a_server(place: str, meant: Path | st
 )
 async def test_it_is_not_written_where_just_anybody_says(caller: int, place: str, error: type[Exception]) -> None:
     with pytest.raises(error) as raised:
-        Maintenance(Scripted(), Owners(1000), Jobs(Clock()), unhealed).move(caller, place)
+        Maintenance(Scripted(), Owners(1000), Jobs(Clock()), unhealed, as_they_are).move(caller, place)
 
     assert "secret" not in str(raised.value)

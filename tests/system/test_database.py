@@ -71,6 +71,25 @@ async def test_a_check_that_finds_a_damaged_item_says_so_and_it_is_fetched_again
     assert json.loads((await pubkeep("database", "stats", "--json"))[1])["set_aside"] == 0
 
 
+async def test_a_check_that_finds_a_wrong_index_says_so_and_it_is_made_anew(
+    pubkeep: Shell, world: World, blog: Author
+) -> None:
+    with closing(sqlite3.connect(world.daemon.database)) as raw:
+        raw.execute("INSERT INTO item_fts(item_fts) VALUES ('delete-all')")
+        raw.commit()
+
+    found = await pubkeep("database", "check")
+
+    assert found == (1, "the full-text index has other words than the items\n", "")
+
+    async def indexed() -> bool:
+        return not json.loads((await pubkeep("database", "stats", "--json"))[1])["indexing"]
+
+    await until(indexed)
+    assert len((await world.pubkeep.search("title", limit=50)).items) == 20
+    assert await pubkeep("database", "check") == (0, "20 items are here, and all is well\n", "")
+
+
 async def test_a_check_that_finds_a_damaged_file_says_so_and_all_is_fetched_again(
     pubkeep: Shell, world: World, blog: Author
 ) -> None:

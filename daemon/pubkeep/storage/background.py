@@ -89,6 +89,24 @@ class Background(Transactions):
                 raise
         self._later(self._fill_keys())
 
+    async def reindex(self) -> None:
+        """Make all indexes anew; until that is done, a search says what it may not find."""
+
+        def work(connection: Connection) -> None:
+            self._keys = keys.declare(connection, self._keys.declared, self._key_numbers, anew=True)
+            indexing.prepare(connection, self._readers.dialect.full_text, anew=True)
+
+        async with self._declaring:
+            before = self._keys, self.indexing
+            self.indexing = True  # who writes or searches while it is emptied is to know
+            try:
+                await self._write("declare keys", work)
+            except PubkeepError:
+                self._keys, self.indexing = before
+                raise
+        self._later(self._fill_index())
+        self._later(self._fill_keys())
+
     async def _end_works(self) -> None:
         for work in self._works:
             work.cancel()

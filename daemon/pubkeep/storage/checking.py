@@ -154,10 +154,12 @@ def _items(raw: sqlite3.Connection, turn: Turn, found: Findings) -> None:
     if made_by == VERSION and words != _added(
         raw, "SELECT doc, col, offset, term FROM temp.instance", (), lambda: turn(total, total)
     ):
+        found.misindexed = True
         found.problems.append("the full-text index has other words than the items")
     for key in filled:
         indexed = "SELECT value, tkey FROM item_key WHERE key = ?"
         if sums[key] != _added(raw, indexed, (key,), lambda: turn(total, total)):
+            found.misindexed = True
             found.problems.append("the index of a place in the JSON has something else than the items")
 
 

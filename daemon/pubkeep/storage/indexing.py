@@ -81,10 +81,10 @@ def is_filled(connection: Connection) -> bool:
     return row is not None and row.version == VERSION and not row.behind
 
 
-def prepare(connection: Connection, index: FullText) -> bool:
-    """Empty an index that another version made. Returns whether it is to be filled."""
+def prepare(connection: Connection, index: FullText, *, anew: bool = False) -> bool:
+    """Empty an index that another version made, or any (`anew`). Returns whether it is to be filled."""
     row = connection.execute(_MADE).first()
-    if row is not None and row.version == VERSION:
+    if row is not None and row.version == VERSION and not anew:
         return bool(row.behind)
     behind = connection.execute(select(func.max(_Item.number))).scalar() or 0
     index.clear(connection)

@@ -168,11 +168,12 @@ def numbers(connection: Connection) -> Counter:
     return Counter(connection.execute(select(func.max(_Key.number))).scalar() or 0)
 
 
-def declare(connection: Connection, declared: Declared, counter: Counter) -> Keys:
+def declare(connection: Connection, declared: Declared, counter: Counter, *, anew: bool = False) -> Keys:
     """Begin an index for each place that has none yet, and take leave of the others.
 
     Args:
         counter: of `numbers`.
+        anew: take leave of all.
     """
     newest = connection.execute(select(func.max(_Item.number))).scalar() or 0
     held = {row.place: row for row in connection.execute(select(_Key.__table__).where(_Key.place != "")).all()}
@@ -180,7 +181,7 @@ def declare(connection: Connection, declared: Declared, counter: Counter) -> Key
     for path, names in declared.places.items():
         place, made_by = pointer_of(path), json.dumps([VERSION, *sorted(names)])
         row = held.get(place)
-        if row is not None and row.made_by == made_by:
+        if row is not None and row.made_by == made_by and not anew:
             del held[place]
             found[path] = Key(row.number, path, names, not row.behind)
         else:

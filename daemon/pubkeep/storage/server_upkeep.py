@@ -95,8 +95,10 @@ class ServerUpkeep:
                 item = Indexed(tkey, node, publisher, analyser, document_of(document), whole[1])
                 items.append(item)
                 if number > behind and made_by == VERSION and set(indexed or ()) != set(lexemes(item)):
+                    found.misindexed = True
                     found.problems.append(f"the full-text index has other words than the item with number {number}")
             if await self._keys(fetcher, filled, items):
+                found.misindexed = True
                 found.problems.append("the index of a place in the JSON has something else than the items")
             found.items += len(rows)
             progress(found.items, total)

@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +134,25 @@ async def test_it_does_not_keep_the_words_of_the_others_from_being_indexed_anew(
     assert await found(store, "two") == ["a"]
     await store.forget_items(node, await store.damaged_items(node.number))
     assert place.fault() == ""
+    await store.close()
+
+
+@pytest.mark.parametrize("harm", ["DELETE FROM item_key", "UPDATE item_key SET tkey = tkey + 1", "words"])
+async def test_indexes_are_made_anew_while_everything_goes_on(place: Place, harm: str) -> None:
+    store, node = await filled(place)
+    in_a_file = "INSERT INTO item_fts(item_fts) VALUES ('delete-all')"
+    lost = in_a_file if isinstance(place.where, Path) else "DELETE FROM item_fts"
+    place.execute(lost if harm == "words" else harm)
+    assert place.fault() != ""
+
+    await store.reindex()
+    await store.apply(node, [item("d", "four one")], removals=["a"])
+    async with asyncio.timeout(20):
+        while store.indexing or place.rows("SELECT count(*) FROM key WHERE behind > 0 OR place = ''") != [(0,)]:
+            await asyncio.sleep(0.01)
+
+    assert place.fault() == ""
+    assert (await found(store, "one"), await found(store, "two")) == (["d"], ["b"])
     await store.close()
 
 
