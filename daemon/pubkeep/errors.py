@@ -30,6 +30,9 @@ class names, no SQL, no file paths of the database and no secrets.
 class PubkeepError(Exception):
     """Base of all errors that cross a layer."""
 
+    sent_at: float | None = None
+    """Of what a service answered: boottime at which the request was sent, or sent again; None where nobody knows."""
+
 
 class InvalidArgs(PubkeepError):
     """The caller's arguments cannot be used."""

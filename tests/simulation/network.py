@@ -459,12 +459,15 @@ class Network(_Subscriber):
     ) -> T:
         service, path = self.services[node.service], self.paths[node.service]
         sent_at, session, life = self._clock.boottime(), self.stream.session, self._life
+        sent_again_at = sent_at
         future: asyncio.Future[T] = self._loop.create_future()
         self.pending[future] = write
         self.requests += 1
 
         def there() -> None:
+            nonlocal sent_again_at
             if not self.stream.up and session == self.stream.session:
+                sent_again_at = self._clock.boottime() + 0.2
                 self._loop.call_later(0.2, there)  # sent again when the session goes on
                 return
             if session != self.stream.session or path.hole:
@@ -500,6 +503,7 @@ class Network(_Subscriber):
                 self.listener.path_lost(node.account, node.service)
             if isinstance(outcome, PubkeepError):
                 self.seen[f"error {type(outcome).__name__}"] += 1
+                outcome.sent_at = sent_again_at
                 if not future.done():
                     future.set_exception(outcome)
                 return

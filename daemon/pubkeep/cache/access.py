@@ -22,7 +22,7 @@ class Access:
         """The service refuses. Returns False where that is older than what it showed since.
 
         Args:
-            asked_at: when the request was sent; or before that.
+            asked_at: when the request was sent; or after that: of several that make one answer it may be the last.
             fan_out: D of the service; at 0 it answers in order.
         """
         if fan_out and asked_at + fan_out < self.shown_at:

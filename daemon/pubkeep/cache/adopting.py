@@ -37,7 +37,9 @@ class Adopter(Part):
     async def learn(self, key: NodeKey, items: Sequence[WireItem], sent_at: float) -> Analysis | None:
         """Analyse a node that is seen for the first time, and bring what somebody wants to `synced`."""
         if (node := self._known.node(key)) is not None:
-            if node.hidden and node.access.shown(sent_at):
+            if node.hidden and not node.access.shown(sent_at):
+                node.refused_at = float("-inf")  # it may be older than the refusal, or newer: the next read asks
+            elif node.hidden:
                 await self._applier.reveal(node)
             if asking.keeps_again(node.record) or self._known.needs_proof(node):
                 self._planner.want(node, urgent=True)

@@ -320,13 +320,13 @@ class Reader(Part):
                 raise
             node = self._known.node(key)
             if node is not None and node.hidden and isinstance(error, type(self._refusal(node))):
-                node.refused_at = asked_at
-                node.access.refused(asked_at, self._clock.boottime(), link.fan_out)
+                node.refused_at = asked_at if error.sent_at is None else error.sent_at
+                node.access.refused(node.refused_at, self._clock.boottime(), link.fan_out)
             elif node is not None:
                 node.punch(str(error))
                 self._planner.want(node, urgent=True)
                 if isinstance(error, NotAllowed):  # what one caller was refused is not shown to the next
-                    await self._applier.denied(node, str(error), asked_at)
+                    await self._applier.denied(node, error, asked_at)
             raise
         analysis = await self._adopter.learn(key, asked.items, asked.sent_at)
         items = await asking.rows(self._analysers, key, analysis, asked.items, request)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pubkeep.cache.committing import Committer, always
 from pubkeep.cache.parts import Tools
 from pubkeep.cache.wanted import Node
+from pubkeep.errors import NotAllowed
 from pubkeep.model import Copy, NodeState
 
 
@@ -48,8 +49,13 @@ class Verdicts(Committer):
         if await self.drop_rows(node, node.unended(), "purged", **ignored) is not None:
             self.tell(node, "state", None)
 
-    async def denied(self, node: Node, words: str, asked_at: float) -> None:
-        """The service refuses a question of `asked_at`: the rows are kept, and shown to nobody, stored or not."""
+    async def denied(self, node: Node, error: NotAllowed, began: float) -> None:
+        """The service refuses a question: the rows are kept, and shown to nobody, stored or not.
+
+        Args:
+            began: when the first one was sent of those of which this may be.
+        """
+        words, asked_at = str(error), began if error.sent_at is None else error.sent_at
         if not node.access.refused(asked_at, self._clock.boottime(), node.link.fan_out):
             node.punch("an earlier question was refused")
             self.verify(node)

@@ -335,9 +335,9 @@ class Scheduler(Part):
             log.info("%s at %s: doubts not settled: %s", node.key.node, node.key.service, error)
         self.want(node)  # which ends them, or has its delays
 
-    async def _denied(self, node: Node, error: NotAllowed, asked_at: float) -> None:
+    async def _denied(self, node: Node, error: NotAllowed, began: float) -> None:
         """What was refused while doubts were settled is shown to nobody; the synchronisation that follows says more."""
         try:
-            await self._applier.denied(node, str(error), asked_at)
+            await self._applier.denied(node, error, began)
         except PubkeepError as trouble:
             log.warning("%s at %s: its state could not be stored: %s", node.key.node, node.key.service, trouble)

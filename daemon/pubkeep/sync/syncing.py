@@ -76,7 +76,7 @@ class Syncer(Part):
                 await self._probe(node, client)
             return outcome
         except NotAllowed as error:
-            await self._applier.denied(node, str(error), began)
+            await self._applier.denied(node, error, began)
             raise
         except NotFound as error:
             if await self._confirm_gone(node):
@@ -272,7 +272,7 @@ class Syncer(Part):
         try:
             await client.items(node.key, ItemsQuery(max_items=1), ignore)
         except NotAllowed as error:
-            await self._applier.denied(node, str(error), asked_at)
+            await self._applier.denied(node, error, asked_at)
             raise
         except NotFound as error:
             node.refused_at = asked_at

@@ -321,13 +321,15 @@ class PubSub:
             raise InvalidArgs(f"{what!r}: a name, id or value holds a control character, which XMPP cannot transport")
         domain, own = node.service.rpartition("@")[2], self._account.rpartition("@")[2]
 
-        def refused(stanza: ET.Element) -> None:
+        def refused(stanza: ET.Element, sent_at: float) -> None:
             error = stanza.find("{jabber:client}error")
             if error is not None and any(child.tag.rpartition("}")[2] in LOSS for child in error):
                 self._path.path_lost(node.account, node.service)
             if not future.done():
                 foreign = domain != own and not domain.endswith(f".{own}")
-                future.set_exception(meaning(error, what, foreign=foreign, write=kind == "set"))
+                refusal = meaning(error, what, foreign=foreign, write=kind == "set")
+                refusal.sent_at = sent_at
+                future.set_exception(refusal)
 
         self._requests.submit(Request(iq, what, answered, refused, future))
 

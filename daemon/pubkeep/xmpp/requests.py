@@ -32,9 +32,12 @@ class Request:
     what: str
     """In words, for error messages."""
     answered: Read
-    refused: Callable[[Element], None]
+    refused: Callable[[Element, float], None]
+    """Is given the error, and when the request was sent at the latest."""
     future: "asyncio.Future[Any]"
     sent_at: float = 0.0
+    sent_again_at: float = 0.0
+    """When the stream may have sent it again, since it was resumed (XEP-0198 5)."""
     urgent: bool = False
     """A ping, which shows what has become of the others: it does not wait for their room."""
     id: str = ""
@@ -87,7 +90,7 @@ class Requests:
         if stanza.get("type") == "result":
             request.answered(stanza, request.sent_at, self._clock.boottime())
         else:
-            request.refused(stanza)
+            request.refused(stanza, max(request.sent_at, request.sent_again_at))
         self._pump()
 
     # -- for the session -------------------------------------------------------------------------
@@ -101,6 +104,8 @@ class Requests:
         """The old session goes on; what was sent before the cut may be lost."""
         self._live = True
         self._suspects = set(self._open)
+        for request in self._open.values():
+            request.sent_again_at = self._clock.boottime()
         self._pump()
 
     def barrier_passed(self) -> None:

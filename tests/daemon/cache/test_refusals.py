@@ -106,6 +106,19 @@ async def test_an_answer_that_may_be_older_than_a_refusal_shows_nothing_again(be
     assert seen == [["hidden"]]
 
 
+async def test_after_an_answer_that_may_be_older_than_a_refusal_the_next_read_asks(bench: Bench) -> None:
+    async def overtaken() -> None:
+        await denied(bench)
+        bench.service.closed = False
+
+    bench.service.between = overtaken
+    await bench.read(freshness="service")
+
+    answer = await bench.read()
+
+    assert [row.id for row in answer.page.items] == ["a", "b", "c"]
+
+
 async def test_a_denied_node_is_asked_for_again_each_hour_though_nobody_reads_it(bench: Bench) -> None:
     await denied(bench)
     bench.service.closed = False
@@ -145,6 +158,23 @@ async def test_a_denied_node_that_we_make_anew_shows_nothing_of_the_one_before(b
         await bench.read(freshness="cache")
     await bench.undoubted()
     assert await bench.state() == ("cache", [])
+
+
+async def test_a_refusal_is_as_old_as_the_question_that_was_refused_not_as_the_first_of_many(bench: Bench) -> None:
+    async def refused_at_last() -> None:
+        bench.clock.forward += 60
+        await bench.read(freshness="service")  # it is shown since the first question
+        bench.clock.forward += 60
+        error = NotAllowed("access is not allowed")
+        error.sent_at = bench.clock.boottime()
+        raise error
+
+    bench.service.between = refused_at_last
+    with pytest.raises(NotAllowed):
+        await bench.read(freshness="service")
+
+    with pytest.raises(NotAllowed):
+        await bench.read(freshness="cache")
 
 
 def test_a_refusal_that_is_surely_older_than_an_answer_hides_nothing() -> None:

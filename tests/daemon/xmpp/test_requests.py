@@ -16,6 +16,8 @@ class Wire:
 
     def __init__(self, timeout: float = 20.0) -> None:
         self.sent: list[Element] = []
+        self.refusals: list[float] = []
+        """When each request that was refused was sent at the latest."""
         self.requests = Requests(self._send, Clock(), timeout)
 
     def _send(self, iq: Element) -> None:
@@ -24,8 +26,12 @@ class Wire:
     def ask(self, kind: str = "get") -> "asyncio.Future[str]":
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         iq = Element("iq", {"type": kind, "to": "service"})
-        request = Request(iq, "node", lambda *_: future.set_result("ok"), lambda _: future.set_result("no"), future)
-        self.requests.submit(request)
+
+        def refused(_: Element, sent_at: float) -> None:
+            self.refusals.append(sent_at)
+            future.set_result("no")
+
+        self.requests.submit(Request(iq, "node", lambda *_: future.set_result("ok"), refused, future))
         return future
 
     def answer(self, number: int, kind: str = "result", sender: str = "service") -> bool:
@@ -33,6 +39,24 @@ class Wire:
         if wanted := self.requests.wants(stanza):
             self.requests.take(stanza)
         return wanted
+
+
+async def test_a_refusal_comes_with_the_latest_moment_at_which_it_may_have_been_asked_for() -> None:
+    wire, clock = Wire(), Clock()
+    wire.requests.session_started()
+    began = clock.boottime()
+    first, second = wire.ask(), wire.ask()
+    asked = clock.boottime()
+
+    wire.answer(0, "error")
+    wire.requests.cut()
+    await asyncio.sleep(0.01)
+    wire.requests.session_resumed()  # the stream sends again what was not acknowledged
+    wire.answer(1, "error")
+
+    assert (await first, await second) == ("no", "no")
+    assert began <= wire.refusals[0] <= asked
+    assert asked + 0.01 <= wire.refusals[1] <= clock.boottime()
 
 
 async def test_a_bounded_number_is_in_flight() -> None:
