@@ -130,12 +130,11 @@ class _InlineWriter(SqliteWriter):
         except KilledHere:
             self.dead = True
             await _forever()
-        name = disk.transaction
+        if name := disk.transaction:
+            disk.ledger.committed()
         if name and disk.passes(f"after {name}"):
             self.dead = True
             await _forever()
-        if name:
-            disk.ledger.committed()
         await _turns(disk.turns())
         return result
 
