@@ -257,6 +257,8 @@ class Network(_Subscriber):
         notices: list[Notice] = []
         if silent:
             number = history.commit(Change(at, op, told=False))
+            if op == ("gone",):
+                service.forget(node)
         else:
             before = len(history.changes)
             number, notices = service.change(node, at, *op)

@@ -287,7 +287,7 @@ class Service:
             case ["gone"]:
                 silent = self.holding(node).rules.notify_delete
                 done = self._tell(node, at, op, told="gone" not in self.profile.silent if silent is None else silent)
-                self._forget(node)
+                self.forget(node)
                 return done
             case ["close"]:
                 return self._close(node, at)
@@ -377,7 +377,7 @@ class Service:
         for node, history in self.nodes.items():
             if history.state().exists:
                 history.commit(Change(at, ("gone",), told=False))
-            self._forget(node)
+            self.forget(node)
         self.ghosts.clear()
 
     def _purge(self, node: str, at: float) -> tuple[int, list[Notice]]:
@@ -400,7 +400,7 @@ class Service:
         self.subscribed.discard(node)
         return self.nodes[node].commit(Change(at, ("deny",), told=False)), []
 
-    def _forget(self, node: str) -> None:
+    def forget(self, node: str) -> None:
         """The node is deleted, and what was known of it."""
         if self.profile.prosody and node in self.subscribed:
             self.ghosts.add(node)
