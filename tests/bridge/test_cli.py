@@ -102,7 +102,15 @@ def test_help_and_usage_need_no_bus_and_import_little() -> None:
     assert "search" in run.stdout
 
 
-def test_the_client_imports_nothing_of_the_daemon() -> None:
-    code = "import sys, pubkeep_bridge.client; sys.exit('pubkeep' in sys.modules)"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("pubkeep_bridge.client", {"pubkeep"}),
+        ("pubkeep.__main__", {"sqlalchemy", "slixmpp", "pubkeep.cache", "pubkeep.storage", "pubkeep.xmpp"}),
+    ],
+    ids=["client", "daemon before it owns its name"],
+)
+def test_what_is_to_start_soon_imports_little(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; sys.exit(len({heavy} & set(sys.modules)))"
 
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

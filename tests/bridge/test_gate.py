@@ -2,8 +2,6 @@
 """The daemon before its database is open."""
 
 import asyncio
-import subprocess
-import sys
 
 import pytest
 
@@ -31,16 +29,3 @@ async def test_a_migration_is_told_once_a_second_however_often_it_says_how_far_i
     await tree.close()
     await bus.close()
     await listener.close()
-
-
-def test_nothing_that_is_heavy_is_imported_before_the_name_is_owned() -> None:
-    code = (
-        "import sys, pubkeep.__main__\n"
-        "heavy = {'sqlalchemy', 'slixmpp', 'aiosqlite', *(f'pubkeep.{n}' for n in ('cache', 'storage', 'xmpp'))}\n"
-        "found = heavy & set(sys.modules)\n"
-        "sys.exit(str(found) if found else 0)"
-    )
-
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-    assert run.returncode == 0, run.stderr
