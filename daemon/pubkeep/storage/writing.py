@@ -321,10 +321,8 @@ def _values(item: NewItem, node: NodeRecord) -> dict[str, Any]:
     }
 
 
-_KEPT = (
-    *("account", "service", "name", "state", "reason", "analyser", "type", "subtype", "to_sync", "version", "final"),
-    *("namespace", "extra", "wanted_by", "copy", "verified_at", "subscribed", "title", "error"),
-)
+_KEPT = [name for name in Node.c.keys() if name not in ("number", "items", "newest", "sequence", "turned")]  # noqa: SIM118
+"""The columns of `node_values`."""
 _SAVE = update(Node).where(Node.c.number == bindparam("b_number")).values({n: bindparam(f"b_{n}") for n in _KEPT})
 
 
